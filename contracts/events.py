@@ -1,0 +1,43 @@
+"""Events: what pages tell. Written by pages, folded by edge and origin, kept in the origin's log."""
+
+from datetime import datetime
+from typing import Annotated
+
+from msgspec import Meta
+
+from contracts.codec import Contract
+
+Id = Annotated[str, Meta(min_length=1, max_length=128)]
+Text = Annotated[str, Meta(max_length=512)]
+Instant = Annotated[datetime, Meta(tz=True)]
+EXPOSURE = "exposure"
+
+
+class Event(Contract, frozen=True):
+    """One event. `id` makes retries harmless; `at` is the page's clock, kept but never used in decisions.
+
+    `item` names a catalog row when there is one (unknown ids are kept and counted); `data` holds small scalars.
+    """
+
+    id: Id
+    type: Id
+    at: Instant
+    item: Id | None = None
+    slot: Id | None = None
+    decision_id: Id | None = None
+    data: Annotated[dict[str, bool | int | float | Text | None], Meta(max_length=32)] = {}
+
+
+class StoredEvent(Contract, frozen=True):
+    """An event as the edge spooled it: who (a pseudonym, None without consent), when it was folded, on which node.
+
+    `folded_at` is `request.now` of its POST in microseconds; folds run at that instant everywhere.
+    """
+
+    event: Event
+    visitor: str | None
+    folded_at: int
+    node: str
+    revision: str
+    is_known_item: bool = True
+    is_qa: bool = False

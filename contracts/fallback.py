@@ -1,0 +1,27 @@
+"""Precomputed answers, per slot and bucket. Filled at build by `engine.decide` itself; read by `engine.fallback`."""
+
+from contracts.codec import Contract
+
+ANY = "*"
+
+
+class FallbackRow(Contract, frozen=True):
+    """Answers for one bucket: the values of the table's keys in order, or `*` in each place for the rest."""
+
+    key: tuple[str, ...]
+    answer: tuple[str, ...]
+
+
+class SlotFallback(Contract, frozen=True):
+    """The buckets of one slot: finite, declared request features; always with a `*` row."""
+
+    slot: str
+    keys: tuple[str, ...]
+    rows: tuple[FallbackRow, ...]
+
+
+class FallbackTable(Contract, frozen=True):
+    """The fallbacks of all slots, and the instant (microseconds) for which they were computed."""
+
+    now: int
+    slots: tuple[SlotFallback, ...]

@@ -1,0 +1,1 @@
+"""The `edgewise` command, and publishing to a registry: who runs what."""

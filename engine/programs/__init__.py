@@ -1,0 +1,1 @@
+"""Rule IR -> what runs: closures (once per request) and NumPy column programs (over candidates)."""

@@ -1,0 +1,217 @@
+"""The immutable view of features and catalog that decisions read. A change makes a new snapshot that shares the rest.
+
+Rows of a table stand in the order of their ids (UTF-8), so sorting rows is sorting ids. Live columns take absolute
+values by feed; each keeps from when its values were true, because a value of the future is MISSING.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contracts.catalog import ID, ColumnData
+from contracts.errors import NotRunnableError
+from contracts.features import Cursor, FeatureDelta, FeatureValue, Status, Value, ValueType, conform
+
+Array: TypeAlias = NDArray[Any]
+VISITOR = "visitor"
+_WIDTHS: dict[ValueType, str] = {
+    ValueType.BOOL: "<u1",
+    ValueType.INT: "<i8",
+    ValueType.TIMESTAMP: "<i8",
+    ValueType.DOUBLE: "<f8",
+    ValueType.STRING: "<i4",
+    ValueType.STRINGS: "<i4",
+    ValueType.NUMBERS: "<i4",
+}
+_UNREADABLE: dict[ValueType, int] = {kind: 0 for kind in ValueType}
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """One typed column, laid out as `contracts.catalog.ColumnData` says. `status` None means that all are PRESENT.
+
+    `as_of` (microseconds per row, None when nothing came by feed) and its maximum `newest` tell values of the future.
+    """
+
+    type: ValueType
+    values: Array
+    status: NDArray[np.uint8] | None = None
+    dictionary: tuple[str, ...] = ()
+    offsets: NDArray[np.int64] | None = None
+    numbers: NDArray[np.float64] | None = None
+    as_of: NDArray[np.int64] | None = None
+    newest: int = 0
+
+    @cached_property
+    def code_of(self) -> Mapping[str, int]:
+        """The code of each string in the dictionary."""
+        return {text: code for code, text in enumerate(self.dictionary)}
+
+    def status_at(self, row: int, now: int) -> Status:
+        """How row `row` reads at `now` (microseconds)."""
+        if self.as_of is not None and self.as_of[row] > now:
+            return Status.MISSING
+        return Status.PRESENT if self.status is None else Status(int(self.status[row]))
+
+    def value_at(self, row: int) -> Value:
+        """The stored value of a row, whatever its status."""
+        raw = self.values
+        match self.type:
+            case ValueType.BOOL:
+                return bool(raw[row])
+            case ValueType.INT | ValueType.TIMESTAMP:
+                return int(raw[row])
+            case ValueType.DOUBLE:
+                return float(raw[row])
+            case ValueType.STRING:
+                return self.dictionary[int(raw[row])]
+            case ValueType.STRINGS:
+                return tuple(self.dictionary[code] for code in raw[self._span(row)].tolist())
+            case ValueType.NUMBERS:
+                return self._map_at(row)
+
+    def _span(self, row: int) -> slice:
+        if self.offsets is None:
+            raise NotRunnableError("a list column lacks its offsets")
+        return slice(int(self.offsets[row]), int(self.offsets[row + 1]))
+
+    def _map_at(self, row: int) -> dict[str, float]:
+        if self.numbers is None:
+            raise NotRunnableError("a map column lacks its numbers")
+        span = self._span(row)
+        return {self.dictionary[c]: float(v) for c, v in zip(self.values[span], self.numbers[span], strict=True)}
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """One candidate table. `memo` holds what was derived from exactly these columns (filtered rows, by rule name)."""
+
+    name: str
+    columns: Mapping[str, Column]
+    memo: dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def ids(self) -> tuple[str, ...]:
+        """The ids, sorted; row numbers index it."""
+        column = self.columns[ID]
+        return tuple(column.dictionary[code] for code in column.values)
+
+    @cached_property
+    def row_of(self) -> Mapping[str, int]:
+        """The row of each id."""
+        return {identity: row for row, identity in enumerate(self.ids)}
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """Tables by name, feature values by visitor pseudonym, and how far in the feed this is."""
+
+    tables: Mapping[str, Table]
+    visitors: Mapping[str, Mapping[str, FeatureValue]] = field(default_factory=dict)
+    cursor: Cursor = field(default_factory=Cursor)
+
+    def visitor(self, unit: str | None) -> Mapping[str, FeatureValue]:
+        """The feature values of a visitor, none for a stranger."""
+        return self.visitors.get(unit, {}) if unit else {}
+
+    def with_deltas(self, deltas: Iterable[FeatureDelta], cursor: Cursor) -> "Snapshot":
+        """A snapshot in which these deltas hold. Unknown tables, entities and columns are passed over."""
+        by_table: dict[str, list[FeatureDelta]] = defaultdict(list)
+        for delta in deltas:
+            by_table[delta.table].append(delta)
+        visitors = _visitors_with(self.visitors, by_table.pop(VISITOR, []))
+        changed = {name: _table_with(self.tables[name], by_table[name]) for name in by_table if name in self.tables}
+        return Snapshot({**self.tables, **changed}, visitors, cursor)
+
+
+def read_column(data: ColumnData, rows: int) -> Column:
+    """A column over the section's bytes, without copying. Raises `NotRunnableError` when they do not fit."""
+    values = np.frombuffer(data.values, dtype=_WIDTHS[data.type])
+    status = np.frombuffer(data.status, dtype=np.uint8) if data.status else None
+    offsets = np.frombuffer(data.offsets, dtype="<i8") if data.offsets else None
+    numbers = np.frombuffer(data.numbers, dtype="<f8") if data.numbers else None
+    if data.type is ValueType.BOOL:
+        values = values.astype(np.bool_)
+    if data.type is ValueType.NUMBERS and numbers is None:
+        numbers = np.zeros(0)
+    column = Column(data.type, values, status, data.dictionary, offsets, numbers)
+    _check_layout(column, rows)
+    return column
+
+
+def _check_layout(column: Column, rows: int) -> None:
+    is_ragged = column.type in (ValueType.STRINGS, ValueType.NUMBERS)
+    is_coded = is_ragged or column.type is ValueType.STRING
+    fits = column.status is None or (len(column.status) == rows and int(column.status.max(initial=0)) <= Status.MISSING)
+    if is_ragged:
+        offsets = column.offsets
+        fits = fits and offsets is not None and len(offsets) == rows + 1 and bool((np.diff(offsets) >= 0).all())
+        fits = fits and offsets is not None and offsets[0] == 0 and offsets[-1] == len(column.values)
+        fits = fits and (column.numbers is None or len(column.numbers) == len(column.values))
+    else:
+        fits = fits and len(column.values) == rows
+    if fits and is_coded and len(column.values):
+        fits = int(column.values.min()) >= 0 and int(column.values.max()) < len(column.dictionary)
+    if not fits:
+        raise NotRunnableError("a column's bytes do not fit its table")
+
+
+def _visitors_with(
+    visitors: Mapping[str, Mapping[str, FeatureValue]], deltas: list[FeatureDelta]
+) -> Mapping[str, Mapping[str, FeatureValue]]:
+    if not deltas:
+        return visitors
+    changed = dict(visitors)
+    for delta in deltas:
+        values = dict(changed.get(delta.entity, {}))
+        for name, value in delta.values.items():
+            if value is None:
+                values.pop(name, None)
+            else:
+                values[name] = FeatureValue(value=value, as_of=delta.as_of)
+        changed[delta.entity] = values
+    return changed
+
+
+def _table_with(table: Table, deltas: list[FeatureDelta]) -> Table:
+    changes: dict[str, list[tuple[int, Value | None, int]]] = defaultdict(list)
+    for delta in deltas:
+        row = table.row_of.get(delta.entity)
+        if row is not None:
+            for name, value in delta.values.items():
+                changes[name].append((row, value, delta.as_of))
+    changed = {name: _column_with(table.columns[name], changes[name]) for name in changes if name in table.columns}
+    successor = Table(table.name, {**table.columns, **changed})
+    successor.__dict__.update({"ids": table.ids, "row_of": table.row_of})
+    return successor
+
+
+def _column_with(column: Column, changes: list[tuple[int, Value | None, int]]) -> Column:
+    rows = np.array([row for row, _, _ in changes], dtype=np.int64)
+    is_absent = np.array([value is None for _, value, _ in changes])
+    dictionary, stored = _stored(column, [value for _, value, _ in changes])
+    values = column.values.copy()
+    values[rows] = stored
+    status = np.zeros(len(values), dtype=np.uint8) if column.status is None else column.status.copy()
+    status[rows] = np.where(is_absent, Status.MISSING, Status.PRESENT)
+    as_of = np.zeros(len(values), dtype=np.int64) if column.as_of is None else column.as_of.copy()
+    as_of[rows] = [instant for _, _, instant in changes]
+    newest = max(column.newest, *(instant for _, _, instant in changes))
+    kept_status = status if status.any() else None
+    return replace(column, values=values, status=kept_status, dictionary=dictionary, as_of=as_of, newest=newest)
+
+
+def _stored(column: Column, values: list[Value | None]) -> tuple[tuple[str, ...], list[Any]]:
+    if column.type in (ValueType.STRINGS, ValueType.NUMBERS):
+        raise NotRunnableError("live columns hold single values, not lists or maps")
+    checked = [None if value is None else conform(value, column.type, "values") for value in values]
+    if column.type is not ValueType.STRING:
+        return column.dictionary, [_UNREADABLE[column.type] if value is None else value for value in checked]
+    code_of = dict(column.code_of)
+    codes = [0 if value is None else code_of.setdefault(str(value), len(code_of)) for value in checked]
+    return tuple(code_of), codes

@@ -1,0 +1,1 @@
+"""Load scenarios with honest latencies: open loop, measured from the intended start."""
