@@ -10,7 +10,9 @@ manifest's canonical bytes. Sections:
 
 import hashlib
 import io
+import struct
 import zipfile
+import zlib
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -22,6 +24,7 @@ MANIFEST_FILE = "manifest.msgpack"
 MAX_MANIFEST_BYTES = 4 * 1024 * 1024
 MAX_BUNDLE_BYTES = 512 * 1024 * 1024
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
+_ZIP_ERRORS = (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, ValueError, struct.error, zlib.error)
 T = TypeVar("T")
 
 
@@ -144,9 +147,12 @@ def read_file(data: bytes) -> Bundle:
                 name: check_section(name, ref, _member(archive, section_file(ref.digest)))
                 for name, ref in manifest.sections.items()
             }
-    except zipfile.BadZipFile as error:
+    except _ZIP_ERRORS as error:
         raise ContractError(f"not a bundle file: {error}") from None
-    return Bundle(manifest, sections)
+    bundle = Bundle(manifest, sections)
+    if write_file(bundle) != data:
+        raise ContractError("not a bundle file as `edgewise build` writes it: fetch or build it again")
+    return bundle
 
 
 def _member(archive: zipfile.ZipFile, path: str) -> bytes:

@@ -5,6 +5,7 @@ types. Libraries turn bytes into plain values; `msgspec.convert` turns those int
 has a path (`$.slots.hero.size`).
 """
 
+import io
 import math
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -109,11 +110,26 @@ def _refuse_tag(_decoder: object, tag: object) -> Plain:
     raise ContractError(f"CBOR tags are not accepted: {tag}")
 
 
+_NO_TAGS = {tag: _refuse_tag for tag in (*range(64), *range(100, 105), 256, 258, 260, 261, 1004, 43000, 55799)}
+
+
 def _uncbor(data: bytes) -> Plain:
+    stream = io.BytesIO(data)
     try:
-        return cbor2.loads(data, tag_hook=_refuse_tag)
+        decoder = cbor2.CBORDecoder(
+            stream,
+            tag_hook=_refuse_tag,
+            semantic_decoders=_NO_TAGS,
+            max_depth=MAX_DEPTH,
+            allow_duplicate_keys=False,
+            strict_hashable_types=True,
+        )
+        plain = decoder.decode()
     except (cbor2.CBORDecodeError, ValueError, UnicodeDecodeError, RecursionError) as error:
         raise ContractError(f"not CBOR: {error}") from None
+    if stream.tell() != len(data):
+        raise ContractError(f"not CBOR: {len(data) - stream.tell()} bytes follow the value")
+    return plain
 
 
 def _with_path(error: msgspec.ValidationError) -> ContractError:

@@ -18,7 +18,7 @@ def draw(seed: str, slot: str, step: int) -> float:
 
 
 def split(salt: str, unit: str) -> float:
-    """Where a unit falls in [0, 1) under a salt: it is in when this is below the share, so shares grow monotonically."""
+    """Where a unit falls in [0, 1) under a salt: it is in when below the share, so shares grow monotonically."""
     return _unit(_word(salt) + b"\0" + _word(unit))
 
 

@@ -1,0 +1,46 @@
+# Two commands matter: `make run` (the shop, on real data) and `make test`. Both set themselves up.
+PYTHON ?= python3
+BIN := .venv/bin
+PORT ?= 8300
+NOW ?= 2017-11-20T14:00:00Z
+
+.PHONY: run test check bench shoppers locust docs clean
+
+run: .venv/.demo  ## set up, prepare data, train, compile, start origin + edge + shop
+	@$(BIN)/python bundles/storefront/train.py
+	@$(BIN)/edgewise dev bundles/storefront --port $(PORT) --now $(NOW)
+
+shoppers: .venv/.dev  ## send the test weeks' real baskets through the running edge
+	@$(BIN)/python -m loadtest.shoppers --edge http://127.0.0.1:$(PORT)
+
+test: check  ## set up, check the code, pass all tests
+	@$(BIN)/python -m pytest
+
+check: .venv/.dev  ## style, types, direction of imports, documentation
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache | tail -3
+	@$(BIN)/python -m docs.generate --check
+
+bench: .venv/.dev  ## latency and rate of decisions beside a bare answer, in one run
+	@$(BIN)/python -m loadtest.bench
+
+locust: .venv/.dev  ## Locust, replaying real baskets, against the running edge
+	@$(BIN)/locust -f loadtest/locustfile.py --headless --users 20 --spawn-rate 20 --run-time 30s --host http://127.0.0.1:$(PORT)
+
+docs: .venv/.dev  ## write the generated pages of docs/reference
+	@$(BIN)/python -m docs.generate
+
+clean:  ## remove what was built, prepared and trained (not the .venv)
+	@rm -rf dist .cache .edgewise bundles/*/dist bundles/*/data bundles/*/models.lock
+
+.venv/.demo .venv/.dev: .venv/.%: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Edgewise needs Python 3.11 or newer; name one with: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv \
+	  || { echo "Could not make .venv; on Debian: apt install python3-venv"; exit 1; }
+	@echo "Installing pinned dependencies into .venv (about a minute) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$*]' 2>.venv/install.log \
+	  || { tail -3 .venv/install.log; echo "Could not install the dependencies. Is the package index reachable? Then run the same command again."; exit 1; }
+	@touch $@
