@@ -1,0 +1,88 @@
+"""The `edgewise` command: dispatch only. One file per command in `deploy.commands`, imported when it is called.
+
+A command module has `configure(parser)` and `run(options) -> Outcome`. This file alone turns errors into exit codes:
+0 done, 1 the answer is no (problems found, a replay differs), 2 malformed input or usage, 3 the bundle cannot run
+here, 4 the surroundings fail (a port in use, an unreachable origin, a missing file).
+"""
+
+import argparse
+import sys
+from importlib import import_module
+
+from contracts.codec import encode_json
+from contracts.errors import ContractError, EdgewiseError, NotRunnableError
+from deploy.outcome import OperationError, Outcome
+
+COMMANDS: dict[str, str] = {
+    "init": "make a new bundle folder that builds and runs",
+    "check": "check a bundle's sources and show every problem",
+    "eval": "try an expression on values from a file",
+    "build": "compile a bundle's sources into one file",
+    "inspect": "show what a bundle file holds and needs",
+    "dev": "run origin, edge and page, rebuilding on save",
+    "deploy": "publish a bundle to a registry folder",
+    "replay": "re-run recorded decisions and compare them",
+    "status": "ask a node what it runs and how it is",
+    "edge": "run an edge node",
+    "origin": "run the origin",
+}
+
+
+def main(words: list[str] | None = None) -> int:
+    """Runs one command and returns its exit code."""
+    words = sys.argv[1:] if words is None else words
+    name = words[0] if words else ""
+    if name not in COMMANDS:
+        return _introduce(name)
+    module = import_module(f"deploy.commands.{name}")
+    parser = argparse.ArgumentParser(
+        f"edgewise {name}",
+        description=f"{COMMANDS[name][0].upper()}{COMMANDS[name][1:]}.",
+        epilog=module.__doc__ and module.__doc__.partition("\n\n")[2],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--json", action="store_true", help="print the outcome as JSON")
+    module.configure(parser)
+    options = parser.parse_args(words[1:])
+    try:
+        outcome = module.run(options)
+    except (EdgewiseError, OSError) as error:
+        outcome = _failure(error)
+    except KeyboardInterrupt:
+        return 130
+    _show(outcome, is_json=options.json)
+    return int(outcome.exit_code)
+
+
+def _introduce(name: str) -> int:
+    lines = [f"  {command:<9}{summary}" for command, summary in COMMANDS.items()]
+    text = "\n".join(["usage: edgewise COMMAND ...", "", *lines, "", "edgewise COMMAND --help tells more."])
+    if name in ("", "-h", "--help", "help"):
+        print(text)
+        return 0
+    print(f"edgewise: there is no command `{name}`\n\n{text}", file=sys.stderr)
+    return 2
+
+
+def _failure(error: EdgewiseError | OSError) -> Outcome:
+    problems = getattr(error, "problems", ())
+    data = {"error": type(error).__name__, "message": str(error), "problems": problems}
+    return Outcome(data, str(error), _exit_code(error), is_error=True)
+
+
+def _exit_code(error: EdgewiseError | OSError) -> int:
+    match error:
+        case ContractError():
+            return 2
+        case NotRunnableError():
+            return 3
+        case OperationError() | OSError():
+            return 4
+    return 1
+
+
+def _show(outcome: Outcome, *, is_json: bool) -> None:
+    if is_json:
+        print(encode_json(outcome.data).decode())
+    elif outcome.text:
+        print(outcome.text, file=sys.stderr if outcome.is_error else sys.stdout)

@@ -1,0 +1,1 @@
+"""One file per command; `deploy.cli` imports the one that is called."""

@@ -1,0 +1,129 @@
+"""`edgewise dev`.
+
+Builds the bundle, starts an origin (where the bundle has batch features) and an edge, serves the bundle's site, and on
+every save builds again and swaps: no request is dropped, and a bundle with problems changes nothing. It never trains.
+
+examples:
+  edgewise dev bundles/storefront
+  edgewise dev bundles/storefront --port 9000 --now 2017-11-20T14:00:00Z
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import watchfiles
+
+from compiler.build import build
+from contracts.bundle import Bundle, write_file
+from contracts.errors import EdgewiseError
+from deploy.outcome import Outcome
+from deploy.processes import Child, check_port, start, stop, wait_until_ready
+from deploy.publish import publish
+from deploy.secrets import ensure_secrets
+
+WATCHED = {".toml", ".csv", ".lock"}
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declares the words after `dev`."""
+    parser.add_argument("folder", type=Path, help="a bundle's folder, with its edgewise.toml")
+    parser.add_argument(
+        "--port", type=int, default=8300, help="where the page is served; the origin takes the next one"
+    )
+    parser.add_argument("--now", help="the instant that decisions take for now, RFC 3339 (default: the clock)")
+    parser.add_argument("--state", type=Path, default=Path(".edgewise"), help="folder for what the programs keep")
+
+
+def run(options: argparse.Namespace) -> Outcome:
+    """Runs until Ctrl-C, then stops both programs."""
+    for port in (options.port, options.port + 1):
+        check_port(port)
+    state = options.state / options.folder.resolve().name
+    ensure_secrets(state / "secrets.json")
+    _release(options.folder, state, note="dev")
+    children = _start_programs(options, state)
+    try:
+        wait_until_ready(children)
+        print(_welcome(options), flush=True)
+        _rebuild_on_save(options.folder, state, children)
+    except KeyboardInterrupt:
+        print("\nStopping ...", file=sys.stderr)
+    finally:
+        stop(children)
+    return Outcome({"stopped": True})
+
+
+def _release(folder: Path, state: Path, *, note: str) -> Bundle:
+    bundle = build(folder, on_progress=_progress).bundle
+    file = state / "bundle.zip"
+    scratch = file.with_suffix(".new")
+    scratch.write_bytes(write_file(bundle))
+    scratch.replace(file)
+    publish(bundle, state / "registry", note=note, now=time.time_ns() // 1000)
+    return bundle
+
+
+def _progress(stage: str) -> None:
+    print(f"  {stage}", file=sys.stderr, flush=True)
+
+
+def _start_programs(options: argparse.Namespace, state: Path) -> list[Child]:
+    secrets = ["--secrets", str(state / "secrets.json")]
+    origin_url = f"http://127.0.0.1:{options.port + 1}"
+    edge = ["edge", "--registry", str(state / "registry"), "--state", str(state / "edge"), *secrets]
+    edge += ["--origin", origin_url, "--port", str(options.port), "--dev"]
+    origin = ["origin", "--bundle", str(state / "bundle.zip"), "--state", str(state / "origin"), *secrets]
+    origin += ["--port", str(options.port + 1)]
+    if (options.folder / "site").is_dir():
+        edge += ["--site", str(options.folder / "site")]
+    if (options.folder / "batch.py").exists():
+        origin += ["--batch", str(options.folder / "batch.py"), "--history", str(options.folder / "data")]
+    if options.now:
+        edge += ["--now", options.now]
+        origin += ["--publish", options.now]
+    return [
+        start("origin", origin, f"{origin_url}/readyz"),
+        start("edge", edge, f"http://127.0.0.1:{options.port}/readyz"),
+    ]
+
+
+def _welcome(options: argparse.Namespace) -> str:
+    edge = f"http://127.0.0.1:{options.port}"
+    decide = f"curl -s '{edge}/v1/decide?as=208' -H 'content-type: application/json' -d '{{\"page\": \"home\"}}'"
+    return "\n".join(
+        [
+            "",
+            f"  page      {edge}/",
+            f"  decide    {decide}",
+            f"  metrics   {edge}/metrics",
+            f"  origin    http://127.0.0.1:{options.port + 1}/metrics",
+            f"  status    edgewise status {edge}",
+            "",
+            f"  Watching {options.folder}: save a rule or a slot to see it live. Ctrl-C stops everything.",
+            "",
+        ]
+    )
+
+
+def _is_source(_change: watchfiles.Change, path: str) -> bool:
+    return Path(path).suffix in WATCHED and ".edgewise" not in path and "/dist/" not in path
+
+
+def _rebuild_on_save(folder: Path, state: Path, children: list[Child]) -> None:
+    for changes in watchfiles.watch(folder, watch_filter=_is_source, rust_timeout=1000, yield_on_timeout=True):
+        for child in children:
+            child.check()
+        if changes:
+            _rebuild(folder, state, sorted({Path(path).name for _, path in changes}))
+
+
+def _rebuild(folder: Path, state: Path, names: list[str]) -> None:
+    started = time.monotonic()
+    try:
+        bundle = _release(folder, state, note=f"saved {', '.join(names)}")
+    except EdgewiseError as error:
+        print(f"{error}\nThe bundle before this save stays live.", file=sys.stderr)
+        return
+    print(f"{', '.join(names)} saved: {bundle.revision[:19]} built in {time.monotonic() - started:.1f} s", flush=True)
