@@ -79,7 +79,7 @@ def _start_programs(options: argparse.Namespace, state: Path) -> list[Child]:
     if (options.folder / "site").is_dir():
         edge += ["--site", str(options.folder / "site")]
     if (options.folder / "batch.py").exists():
-        origin += ["--batch", str(options.folder / "batch.py"), "--history", str(options.folder / "data")]
+        origin += ["--batch", str(options.folder / "batch.py"), "--history", str(options.folder / "data" / "history")]
     if options.now:
         edge += ["--now", options.now]
         origin += ["--publish", options.now]
