@@ -3,12 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 PORT ?= 8300
 NOW ?= 2017-11-20T14:00:00Z
+WEEK ?= 2017-11-20T05:00:00Z
 
 .PHONY: run test check bench shoppers locust docs clean
 
 run: .venv/.demo  ## set up, prepare data, train, compile, start origin + edge + shop
 	@$(BIN)/python bundles/storefront/train.py
-	@$(BIN)/edgewise dev bundles/storefront --port $(PORT) --now $(NOW)
+	@$(BIN)/edgewise dev bundles/storefront --port $(PORT) --now $(NOW) --publish $(WEEK)
 
 shoppers: .venv/.dev  ## send the test weeks' real baskets through the running edge
 	@$(BIN)/python -m loadtest.shoppers --edge http://127.0.0.1:$(PORT)

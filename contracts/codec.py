@@ -37,6 +37,11 @@ def encode(value: object) -> bytes:
     return packed
 
 
+def pack(value: object) -> bytes:
+    """Turns a contract into msgpack in field order: quicker than `encode`, for bytes that nobody compares."""
+    return msgspec.msgpack.encode(value)
+
+
 def decode(data: bytes, kind: type[T], *, max_bytes: int = MAX_SECTION_BYTES) -> T:
     """Turns msgpack bytes into `kind`. Raises `ContractError` naming the path, `TooLargeError` over `max_bytes`."""
     _check_size(data, max_bytes)

@@ -110,7 +110,8 @@ class DecisionRequest(Contract, frozen=True):
 
     `units` maps `visitor` and `session` to pseudonyms and is empty without consent; `request_id` is the seed of
     scope `request`. `exposures` counts, per cap and item, what was seen within the cap's window. `context` holds the
-    declared request features. `is_qa` marks requests that a signed token excluded from measurement.
+    declared request features. `is_qa` marks requests that a signed token excluded from measurement. `is_overloaded`
+    and `is_retry` (the first attempt met a bug) enter `decide` already out of time.
     """
 
     request_id: str
@@ -125,6 +126,7 @@ class DecisionRequest(Contract, frozen=True):
     is_qa: bool = False
     is_feed_stale: bool = False
     is_overloaded: bool = False
+    is_retry: bool = False
     visitor_state: dict[str, Value] = {}
     exposures: dict[str, dict[str, int]] = {}
     context: dict[str, Value] = {}

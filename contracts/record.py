@@ -3,7 +3,7 @@
 from contracts.codec import Contract
 from contracts.controls import Controls
 from contracts.decision import DecisionRequest, Decisions
-from contracts.features import Cursor, FeatureValue
+from contracts.features import Cursor, FeatureDelta, FeatureValue
 
 RECORD_FORMAT = 1
 
@@ -27,3 +27,10 @@ class DecisionRecord(Contract, frozen=True):
     result: Decisions
     result_digest: str
     masked: tuple[str, ...] = ()
+
+
+class Recording(Contract, frozen=True):
+    """Records with the catalog deltas that they refer to: all that a replay needs besides the bundles."""
+
+    records: tuple[DecisionRecord, ...]
+    deltas: tuple[FeatureDelta, ...] = ()

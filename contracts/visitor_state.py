@@ -7,7 +7,7 @@ from contracts.codec import Contract
 from contracts.features import Value
 
 
-class Consent(Contract, frozen=True):
+class Consent(Contract, frozen=True, omit_defaults=True):
     """What the visitor chose. No choice yet grants nothing; `is_opted_out` overrides every grant."""
 
     granted: tuple[str, ...] = ()
@@ -22,7 +22,7 @@ class CapCount(Contract, frozen=True):
     since: int
 
 
-class VisitorState(Contract, frozen=True):
+class VisitorState(Contract, frozen=True, omit_defaults=True):
     """Identity of browser and visit, consent, fold states by fold digest, cap counters, recent event-id hashes.
 
     `caps` maps a cap's name to its counters by item. New fields come with defaults; unknown digests are dropped.

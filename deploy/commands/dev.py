@@ -33,6 +33,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--port", type=int, default=8300, help="where the page is served; the origin takes the next one"
     )
     parser.add_argument("--now", help="the instant that decisions take for now, RFC 3339 (default: the clock)")
+    parser.add_argument("--publish", help="the instant as of which the origin publishes features (default: --now)")
     parser.add_argument("--state", type=Path, default=Path(".edgewise"), help="folder for what the programs keep")
 
 
@@ -82,7 +83,8 @@ def _start_programs(options: argparse.Namespace, state: Path) -> list[Child]:
         origin += ["--batch", str(options.folder / "batch.py"), "--history", str(options.folder / "data" / "history")]
     if options.now:
         edge += ["--now", options.now]
-        origin += ["--publish", options.now]
+    if options.publish or options.now:
+        origin += ["--publish", options.publish or options.now]
     return [
         start("origin", origin, f"{origin_url}/readyz"),
         start("edge", edge, f"http://127.0.0.1:{options.port}/readyz"),

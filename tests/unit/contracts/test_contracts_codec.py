@@ -18,6 +18,7 @@ from contracts.codec import (
     encode,
     encode_cbor,
     encode_json,
+    pack,
 )
 from contracts.errors import ContractError, TooLargeError
 
@@ -56,6 +57,12 @@ def test_keys_are_sorted_by_their_utf8_bytes() -> None:
 def test_numbers_without_a_canonical_form_are_refused(number: float) -> None:
     with pytest.raises(ContractError, match=r"no canonical form - at \$\.nested\.x"):
         encode(Sample(name="a", nested={"x": number}))
+
+
+@given(plain)
+def test_packed_values_are_read_by_the_same_decoder(value: object) -> None:
+    assert msgpack.unpackb(pack(value), strict_map_key=True) == value
+    assert decode(pack(Sample(name="a", sizes=(1,))), Sample) == Sample(name="a", sizes=(1,))
 
 
 def test_depth_is_bounded() -> None:

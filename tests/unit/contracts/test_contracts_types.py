@@ -144,6 +144,7 @@ HAND_OVERS: list[codec.Contract] = [
         result=RESULT,
         result_digest="d",
     ),
+    record.Recording(records=()),
     release.Release(sequence=1, revision="r", created_at=1),
     rule_ir.RuleIR(
         ir_version=1,
