@@ -24,13 +24,13 @@ class Verdict(Contract, frozen=True):
 
 def replay(recording: Recording, bundles: Mapping[str, LoadedBundle]) -> list[Verdict]:
     """Verdicts in the order of the records."""
-    snapshots = _Catalogs(bundles, recording.deltas)
+    catalogs = Catalogs(bundles, recording.deltas)
     here = fingerprint()
-    return [_verdict(record, bundles, snapshots, here) for record in recording.records]
+    return [_verdict(record, bundles, catalogs, here) for record in recording.records]
 
 
 def _verdict(
-    record: DecisionRecord, bundles: Mapping[str, LoadedBundle], catalogs: "_Catalogs", here: dict[str, str]
+    record: DecisionRecord, bundles: Mapping[str, LoadedBundle], catalogs: "Catalogs", here: dict[str, str]
 ) -> Verdict:
     request_id = record.request.request_id
     obstacle = _obstacle(record, bundles)
@@ -72,7 +72,7 @@ def _difference(record: DecisionRecord, result: Decisions, here: dict[str, str])
     return f"the answers agree, traces or propensities differ{where}"
 
 
-class _Catalogs:
+class Catalogs:
     """Snapshots by revision and feed position; records come in order, so each one continues from the last."""
 
     def __init__(self, bundles: Mapping[str, LoadedBundle], deltas: Iterable[FeatureDelta]) -> None:

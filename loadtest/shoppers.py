@@ -83,10 +83,11 @@ def _publish(origin: str, edge: str, token: str, week: datetime) -> None:
     headers = {"authorization": f"Bearer {token}"}
     answer = httpx.post(f"{origin}/v1/publish", json={"as_of": week.isoformat()}, headers=headers, timeout=PATIENCE_S)
     answer.raise_for_status()
-    _wait_for_feed(origin, edge)
+    wait_for_feed(origin, edge)
 
 
-def _wait_for_feed(origin: str, edge: str) -> None:
+def wait_for_feed(origin: str, edge: str) -> None:
+    """Returns when the edge has applied all that the origin has published, or gives up after two minutes."""
     heads = httpx.get(f"{origin}/v1/status", timeout=10).raise_for_status().json()["positions"]
     give_up = time.monotonic() + PATIENCE_S
     while time.monotonic() < give_up:
