@@ -13,7 +13,8 @@ class DecisionRecord(Contract, frozen=True):
 
     The catalog's static columns follow from `revision` (the manifest lists section digests), its live columns
     from `cursor`. `result_digest` is SHA-256 over the canonical bytes of `result`. `masked` names fields that were
-    removed; a record with any is not replayable and says so. `fingerprint` names engine and machine.
+    removed; a record with any is not replayable and says so. `fingerprint` names engine and machine. `dropped_before`
+    counts the records that the node dropped, for want of room, since the one it kept last.
     """
 
     format_version: int
@@ -27,6 +28,7 @@ class DecisionRecord(Contract, frozen=True):
     result: Decisions
     result_digest: str
     masked: tuple[str, ...] = ()
+    dropped_before: int = 0
 
 
 class Recording(Contract, frozen=True):

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from contracts.catalog import ID, ColumnData
 from contracts.errors import NotRunnableError
 from contracts.features import Cursor, FeatureDelta, FeatureValue, Status, Value, ValueType, conform
+from engine.ragged import Entries, Ragged, with_rows
 
 Array: TypeAlias = NDArray[Any]
 VISITOR = "visitor"
@@ -28,6 +29,7 @@ _WIDTHS: dict[ValueType, str] = {
     ValueType.STRINGS: "<i4",
     ValueType.NUMBERS: "<i4",
 }
+_UNFIT = "a column's bytes do not fit its table"
 _UNREADABLE: dict[ValueType, int] = {kind: 0 for kind in ValueType}
 
 
@@ -36,6 +38,7 @@ class Column:
     """One typed column, laid out as `contracts.catalog.ColumnData` says. `status` None means that all are PRESENT.
 
     `as_of` (microseconds per row, None when nothing came by feed) and its maximum `newest` tell values of the future.
+    Only what `is_live` changes by feed.
     """
 
     type: ValueType
@@ -46,6 +49,12 @@ class Column:
     numbers: NDArray[np.float64] | None = None
     as_of: NDArray[np.int64] | None = None
     newest: int = 0
+    is_live: bool = False
+
+    @property
+    def rows(self) -> int:
+        """How many rows it has."""
+        return len(self.values) if self.offsets is None else len(self.offsets) - 1
 
     @cached_property
     def code_of(self) -> Mapping[str, int]:
@@ -106,6 +115,11 @@ class Table:
         """The row of each id."""
         return {identity: row for row, identity in enumerate(self.ids)}
 
+    @cached_property
+    def newest(self) -> int:
+        """From this instant (microseconds) on, no value of this table lies in the future."""
+        return max((column.newest for column in self.columns.values()), default=0)
+
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
@@ -120,7 +134,7 @@ class Snapshot:
         return self.visitors.get(unit, {}) if unit else {}
 
     def with_deltas(self, deltas: Iterable[FeatureDelta], cursor: Cursor) -> "Snapshot":
-        """A snapshot in which these deltas hold. Unknown tables, entities and columns are passed over."""
+        """A snapshot in which these deltas hold. What is unknown or not live is passed over."""
         by_table: dict[str, list[FeatureDelta]] = defaultdict(list)
         for delta in deltas:
             by_table[delta.table].append(delta)
@@ -129,17 +143,20 @@ class Snapshot:
         return Snapshot({**self.tables, **changed}, visitors, cursor)
 
 
-def read_column(data: ColumnData, rows: int) -> Column:
+def read_column(data: ColumnData, rows: int, *, is_live: bool = False) -> Column:
     """A column over the section's bytes, without copying. Raises `NotRunnableError` when they do not fit."""
-    values = np.frombuffer(data.values, dtype=_WIDTHS[data.type])
-    status = np.frombuffer(data.status, dtype=np.uint8) if data.status else None
-    offsets = np.frombuffer(data.offsets, dtype="<i8") if data.offsets else None
-    numbers = np.frombuffer(data.numbers, dtype="<f8") if data.numbers else None
+    try:
+        values = np.frombuffer(data.values, dtype=_WIDTHS[data.type])
+        status = np.frombuffer(data.status, dtype=np.uint8) if data.status else None
+        offsets = np.frombuffer(data.offsets, dtype="<i8") if data.offsets else None
+        numbers = np.frombuffer(data.numbers, dtype="<f8") if data.numbers else None
+    except ValueError:
+        raise NotRunnableError(_UNFIT) from None
     if data.type is ValueType.BOOL:
         values = values.astype(np.bool_)
     if data.type is ValueType.NUMBERS and numbers is None:
         numbers = np.zeros(0)
-    column = Column(data.type, values, status, data.dictionary, offsets, numbers)
+    column = Column(data.type, values, status, data.dictionary, offsets, numbers, is_live=is_live)
     _check_layout(column, rows)
     return column
 
@@ -158,7 +175,7 @@ def _check_layout(column: Column, rows: int) -> None:
     if fits and is_coded and len(column.values):
         fits = int(column.values.min()) >= 0 and int(column.values.max()) < len(column.dictionary)
     if not fits:
-        raise NotRunnableError("a column's bytes do not fit its table")
+        raise NotRunnableError(_UNFIT)
 
 
 def _visitors_with(
@@ -185,7 +202,8 @@ def _table_with(table: Table, deltas: list[FeatureDelta]) -> Table:
         if row is not None:
             for name, value in delta.values.items():
                 changes[name].append((row, value, delta.as_of))
-    changed = {name: _column_with(table.columns[name], changes[name]) for name in changes if name in table.columns}
+    live = [name for name in changes if name in table.columns and table.columns[name].is_live]
+    changed = {name: _column_with(table.columns[name], changes[name]) for name in live}
     successor = Table(table.name, {**table.columns, **changed})
     successor.__dict__.update({"ids": table.ids, "row_of": table.row_of})
     return successor
@@ -194,21 +212,47 @@ def _table_with(table: Table, deltas: list[FeatureDelta]) -> Table:
 def _column_with(column: Column, changes: list[tuple[int, Value | None, int]]) -> Column:
     rows = np.array([row for row, _, _ in changes], dtype=np.int64)
     is_absent = np.array([value is None for _, value, _ in changes])
-    dictionary, stored = _stored(column, [value for _, value, _ in changes])
-    values = column.values.copy()
-    values[rows] = stored
-    status = np.zeros(len(values), dtype=np.uint8) if column.status is None else column.status.copy()
+    column = _ragged_with(column, changes) if column.offsets is not None else _single_with(column, rows, changes)
+    status = np.zeros(column.rows, dtype=np.uint8) if column.status is None else column.status.copy()
     status[rows] = np.where(is_absent, Status.MISSING, Status.PRESENT)
-    as_of = np.zeros(len(values), dtype=np.int64) if column.as_of is None else column.as_of.copy()
+    as_of = np.zeros(column.rows, dtype=np.int64) if column.as_of is None else column.as_of.copy()
     as_of[rows] = [instant for _, _, instant in changes]
     newest = max(column.newest, *(instant for _, _, instant in changes))
     kept_status = status if status.any() else None
-    return replace(column, values=values, status=kept_status, dictionary=dictionary, as_of=as_of, newest=newest)
+    return replace(column, status=kept_status, as_of=as_of, newest=newest)
+
+
+def _single_with(column: Column, rows: Array, changes: list[tuple[int, Value | None, int]]) -> Column:
+    dictionary, stored = _stored(column, [value for _, value, _ in changes])
+    values = column.values.copy()
+    values[rows] = stored
+    return replace(column, values=values, dictionary=dictionary)
+
+
+def _ragged_with(column: Column, changes: list[tuple[int, Value | None, int]]) -> Column:
+    if column.offsets is None:
+        raise NotRunnableError("a list column lacks its offsets")
+    entries = {row: _entries(column, value) for row, value, _ in changes}
+    changed = with_rows(Ragged(column.values, column.offsets, column.numbers, column.dictionary), entries)
+    return replace(
+        column,
+        values=changed.values,
+        offsets=changed.offsets,
+        numbers=changed.numbers,
+        dictionary=changed.dictionary,
+    )
+
+
+def _entries(column: Column, value: Value | None) -> Entries:
+    if value is None:
+        return (), ()
+    checked = conform(value, column.type, "values")
+    if isinstance(checked, dict):
+        return tuple(checked), tuple(float(number) for number in checked.values())
+    return (checked if isinstance(checked, tuple) else ()), ()
 
 
 def _stored(column: Column, values: list[Value | None]) -> tuple[tuple[str, ...], list[Any]]:
-    if column.type in (ValueType.STRINGS, ValueType.NUMBERS):
-        raise NotRunnableError("live columns hold single values, not lists or maps")
     checked = [None if value is None else conform(value, column.type, "values") for value in values]
     if column.type is not ValueType.STRING:
         return column.dictionary, [_UNREADABLE[column.type] if value is None else value for value in checked]

@@ -1,0 +1,201 @@
+"""CSV files -> catalog: rows sorted by id, each column typed. An empty cell is the default, MISSING, or a problem.
+
+All problems of a file are collected and the first twenty shown, each with its line and the place of its cell.
+"""
+
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from compiler.cells import CELL_ERRORS, READERS, encoded
+from compiler.diagnostics import Problem, Where, catalog_messages, proof_messages, source_messages
+from compiler.reading.slots import SlotSource
+from compiler.reading.tables import TableSource
+from contracts.catalog import ID, CatalogSchema, ColumnData, ColumnSpec, TableSpec
+from contracts.features import Status, Value
+from contracts.slots import Pool, SlotSpec
+
+MAX_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """All tables, the data of each column by (table, column), and the ids of each table, sorted."""
+
+    schema: CatalogSchema
+    columns: Mapping[tuple[str, str], ColumnData]
+    ids: Mapping[str, tuple[str, ...]]
+
+
+def read_catalog(tables: Mapping[str, TableSource], folder: Path) -> tuple[Catalog, list[Problem]]:
+    """The rows of all tables as far as they can be used, and what is wrong with the files."""
+    problems: list[Problem] = []
+    specs: list[TableSpec] = []
+    ids: dict[str, tuple[str, ...]] = {}
+    columns: dict[tuple[str, str], ColumnData] = {}
+    for table in tables.values():
+        reading = _Reading(table, folder)
+        rows = reading.rows()
+        for spec in table.columns:
+            columns[table.name, spec.name] = reading.column(spec, rows)
+        specs.append(TableSpec(name=table.name, columns=table.columns, rows=len(rows)))
+        ids[table.name] = tuple(row.cells[0] for row in rows)
+        problems += reading.shown()
+    return Catalog(CatalogSchema(tables=tuple(specs)), columns, ids), problems
+
+
+def check_items(slots: Mapping[str, SlotSource], catalog: Catalog) -> list[Problem]:
+    """The pools and pins that name items which their tables lack."""
+    known = {table: frozenset(ids) for table, ids in catalog.ids.items()}
+    return [
+        proof_messages.unknown_item(slot.places.get(path, slot.where), slot.spec.table, item, known[slot.spec.table])
+        for slot in slots.values()
+        for path, item in _named_items(slot.spec)
+        if item not in known[slot.spec.table]
+    ]
+
+
+def _named_items(spec: SlotSpec) -> Iterator[tuple[str, str]]:
+    """Each item that a slot names, and the path of the key that names it."""
+    for index, generator in enumerate(spec.retrieve):
+        if isinstance(generator, Pool):
+            yield from ((f"retrieve[{index}].ids[{at}]", item) for at, item in enumerate(generator.ids))
+    yield from ((f"pins[{at}].item", pin.item) for at, pin in enumerate(spec.pins))
+
+
+@dataclass(frozen=True)
+class _Row:
+    line: int
+    cells: Sequence[str]
+
+
+class _Reading:
+    """One CSV file while it is read."""
+
+    def __init__(self, table: TableSource, folder: Path) -> None:
+        self._table = table
+        self._file = table.csv.relative_to(folder).as_posix() if table.csv.is_relative_to(folder) else str(table.csv)
+        self._problems: list[Problem] = []
+        self._lines: list[str] = []
+        self._header: Sequence[str] = ()
+
+    def rows(self) -> list[_Row]:
+        """The usable rows, sorted by id: code points sort as UTF-8 bytes do."""
+        self._lines = list(io.StringIO(self._text(), newline=""))
+        found = self._parsed()
+        if self._problems or not self._read_header(found):
+            return []
+        fitting = sorted((row for row in found[1:] if self._fits(row)), key=lambda row: (row.cells[0], row.line))
+        for one, other in pairwise(fitting):
+            if one.cells[0] == other.cells[0]:
+                self._problems.append(catalog_messages.id_twice(self._where(other, 0), other.cells[0], one.line))
+        return fitting
+
+    def column(self, spec: ColumnSpec, rows: Sequence[_Row]) -> ColumnData:
+        """One column, encoded; what is wrong with its cells is noted."""
+        if spec.name not in self._header:
+            return encoded(spec.type, [], [])
+        at = self._header.index(spec.name)
+        read = READERS[spec.type]
+        values: list[Value | None] = []
+        for row in rows:
+            cell = row.cells[at]
+            try:
+                values.append(read(cell) if cell else spec.default)
+            except CELL_ERRORS:
+                values.append(None)
+                self._problems.append(catalog_messages.bad_cell(self._where(row, at), spec.name, spec.type, cell))
+        empty = Status.MISSING if spec.default is None else Status.DEFAULT
+        statuses = [Status.PRESENT if row.cells[at] else empty for row in rows]
+        if Status.MISSING in statuses and not spec.is_nullable:
+            self._note_missing(spec, [row for row in rows if not row.cells[at]], at)
+        return encoded(spec.type, values, statuses)
+
+    def shown(self) -> list[Problem]:
+        """The first problems in the order of the file, and how many more there are."""
+        found = sorted(set(self._problems))
+        more = found[MAX_SHOWN:]
+        if not more:
+            return found
+        return [*found[:MAX_SHOWN], catalog_messages.more(Where(self._file, more[0].line, more[0].column), len(more))]
+
+    def _text(self) -> str:
+        try:
+            return self._table.csv.read_bytes().decode("utf-8-sig")
+        except (FileNotFoundError, IsADirectoryError):
+            where = self._table.places.get(f"tables.{self._table.name}.source", self._table.where)
+            self._problems.append(catalog_messages.no_file(where, self._file))
+        except UnicodeDecodeError as error:
+            line = self._table.csv.read_bytes().count(b"\n", 0, error.start) + 1
+            self._problems.append(source_messages.not_utf8(Where(self._file, line, 1)))
+        return ""
+
+    def _parsed(self) -> list[_Row]:
+        reader = csv.reader(self._lines, strict=True)
+        rows = []
+        line = 1
+        try:
+            for cells in reader:
+                if cells:
+                    rows.append(_Row(line, cells))
+                line = reader.line_num + 1
+        except csv.Error as error:
+            self._problems.append(catalog_messages.not_csv(Where(self._file, line, 1, self._line(line)), str(error)))
+        return rows
+
+    def _read_header(self, rows: Sequence[_Row]) -> bool:
+        """Notes what is wrong with the names of the columns; is `id` the first of them?"""
+        start = Where(self._file, 1, 1, self._line(1))
+        if not rows:
+            self._problems.append(catalog_messages.no_header(start))
+            return False
+        header, table = rows[0].cells, self._table.name
+        declared = [spec.name for spec in self._table.columns]
+        missing = [name for name in declared if name not in header]
+        unknown = [name for name in header if name not in declared]
+        self._header = header
+        self._problems += [catalog_messages.column_missing(start, table, name, unknown) for name in missing]
+        for at, name in enumerate(header):
+            if name in unknown:
+                self._problems.append(catalog_messages.column_unknown(self._where(rows[0], at), table, name, missing))
+            if name in header[:at]:
+                self._problems.append(catalog_messages.column_twice(self._where(rows[0], at), name))
+        if header[0] != ID and ID in header:
+            self._problems.append(catalog_messages.id_not_first(start))
+        return header[0] == ID
+
+    def _fits(self, row: _Row) -> bool:
+        if len(row.cells) != len(self._header):
+            where = Where(self._file, row.line, 1, self._line(row.line))
+            self._problems.append(catalog_messages.row_of_another_width(where, len(row.cells), len(self._header)))
+            return False
+        if not row.cells[0]:
+            self._problems.append(catalog_messages.id_missing(self._where(row, 0)))
+        return bool(row.cells[0])
+
+    def _note_missing(self, spec: ColumnSpec, rows: Sequence[_Row], at: int) -> None:
+        self._problems += [
+            catalog_messages.value_missing(self._where(row, at), spec.name, row.cells[0]) for row in rows
+        ]
+
+    def _where(self, row: _Row, at: int) -> Where:
+        """Where a cell starts; of a row over several lines, its first line."""
+        line = self._line(row.line)
+        return Where(self._file, row.line, min(_start(line, at), len(line)) + 1, line)
+
+    def _line(self, number: int) -> str:
+        return self._lines[number - 1].rstrip("\r\n") if number <= len(self._lines) else ""
+
+
+def _start(line: str, at: int) -> int:
+    """The offset of a row's cell: after as many commas outside quotes."""
+    is_quoted = False
+    for offset, character in enumerate(line):
+        if at == 0:
+            return offset
+        is_quoted ^= character == '"'
+        at -= character == "," and not is_quoted
+    return len(line)

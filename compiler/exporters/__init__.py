@@ -1,0 +1,55 @@
+"""Trained models -> ONNX. One file per training library, one line in `EXPORTERS`.
+
+An exporter loads a model file into a `Native`: the model as its own library runs it, and its ONNX form. Both read
+the same rows, so `compiler.model_parity` can compare them. The libraries are heavy: a module is imported when a
+bundle names it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TypeAlias
+
+from contracts.errors import EdgewiseError
+from engine.snapshot import Array
+
+MARGIN, PROBABILITY = "margin", "probability"
+OUTPUTS = (MARGIN, PROBABILITY)
+EXPORTERS: dict[str, str] = {
+    "lightgbm": "compiler.exporters.lightgbm",
+    "onnx": "compiler.exporters.onnx_file",
+    "sklearn": "compiler.exporters.sklearn",
+}
+
+
+class ExportError(EdgewiseError):
+    """A model file that cannot be exported. `hint` says what to do next."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+@dataclass(frozen=True)
+class Native:
+    """A trained model. `predict` maps float64 rows to one number each: NaN where the library refuses a row with NaN.
+
+    `ranges` (inputs x 2) says between which values sample rows are drawn; `input_names` is empty when the file
+    names none.
+    """
+
+    n_inputs: int
+    input_names: tuple[str, ...]
+    ranges: Array
+    predict: Callable[[Array], Array]
+    to_onnx: Callable[[], bytes]
+
+
+Exporter: TypeAlias = Callable[[bytes, str, int], Native]
+
+
+def exporter(name: str) -> Exporter:
+    """The exporter of that name: (file's bytes, `margin` or `probability`, number of inputs) -> `Native`."""
+    load: Exporter = import_module(EXPORTERS[name]).load
+    return load

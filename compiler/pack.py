@@ -1,0 +1,97 @@
+"""Contracts -> sections in canonical bytes -> manifest -> bundle. The same parts give the same revision anywhere.
+
+The manifest lists the capabilities that running these parts takes; `engine.capabilities` says what an engine has.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from compiler.catalog import Catalog
+from compiler.export import SCORER
+from compiler.sources import Sources
+from contracts.bundle import (
+    FORMAT_VERSION,
+    Bundle,
+    Certificates,
+    Manifest,
+    ModelSet,
+    ModelSpec,
+    ParityCertificate,
+    SectionRef,
+    digest,
+)
+from contracts.codec import encode
+from contracts.fallback import FallbackTable
+from contracts.rule_ir import IR_VERSION, Call, Rule, RuleIR
+from contracts.slots import PolicySpec, SlotSet
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What goes into a bundle. A draft has no graphs, no certificates or no fallbacks yet."""
+
+    sources: Sources
+    catalog: Catalog
+    rules: Mapping[str, Rule]
+    graphs: Mapping[str, bytes]
+    certificates: Sequence[ParityCertificate] = ()
+    fallbacks: FallbackTable | None = None
+
+
+def pack(parts: Parts) -> Bundle:
+    """The bundle of these parts."""
+    sections = dict(_sections(parts))
+    sources = parts.sources
+    manifest = Manifest(
+        format_version=FORMAT_VERSION,
+        name=sources.name,
+        capabilities=tuple(sorted(set(_capabilities(parts)))),
+        sections={name: SectionRef(digest=digest(data), size=len(data)) for name, data in sorted(sections.items())},
+        max_staleness_s=sources.max_staleness_s,
+    )
+    return Bundle(manifest, sections)
+
+
+def _sections(parts: Parts) -> Iterator[tuple[str, bytes]]:
+    sources = parts.sources
+    yield "schema", encode(sources.schema)
+    yield "catalog", encode(parts.catalog.schema)
+    yield "rules", encode(RuleIR(ir_version=IR_VERSION, rules=dict(parts.rules)))
+    yield "slots", encode(SlotSet(slots=tuple(slot.spec for slot in sources.slots.values()), pages=dict(sources.pages)))
+    yield "models", encode(ModelSet(models=_models(sources)))
+    yield "experiments", encode(sources.experiments)
+    yield "certificates", encode(Certificates(parity=tuple(parts.certificates)))
+    if parts.fallbacks is not None:
+        yield "fallbacks", encode(parts.fallbacks)
+    for (table, column), data in parts.catalog.columns.items():
+        yield f"column/{table}/{column}", encode(data)
+    for name, graph in parts.graphs.items():
+        yield f"model/{name}", graph
+
+
+def _models(sources: Sources) -> tuple[ModelSpec, ...]:
+    return tuple(
+        ModelSpec(name=model.name, scorer=SCORER, inputs=model.inputs, output=model.output)
+        for model in sources.models.values()
+    )
+
+
+def _capabilities(parts: Parts) -> Iterator[str]:
+    sources = parts.sources
+    yield f"ir/{IR_VERSION}"
+    for rule in parts.rules.values():
+        yield from (f"function/{node.function}" for node in rule.nodes if isinstance(node, Call))
+    for slot in sources.slots.values():
+        yield f"kind/{slot.spec.kind}"
+        yield from (f"generator/{generator.__struct_config__.tag}" for generator in slot.spec.retrieve)
+    yield from (f"policy/{policy.name}" for policy in _policies(sources))
+    yield from (f"scorer/{model.scorer}" for model in _models(sources))
+    yield from (f"fold/{feature.fold.fold}" for feature in sources.schema.features if feature.fold is not None)
+    for table in sources.tables.values():
+        yield from (f"column/{column.type}" for column in table.columns)
+
+
+def _policies(sources: Sources) -> Iterator[PolicySpec]:
+    yield from (slot.spec.policy for slot in sources.slots.values())
+    for experiment in sources.experiments.experiments:
+        yield from (arm.policy for arm in experiment.arms if arm.policy is not None)

@@ -1,0 +1,92 @@
+"""`[[holdouts]]` and `[[experiments]]` -> who is withheld, and which splits run where."""
+
+import math
+from collections.abc import Mapping
+from itertools import combinations
+
+from compiler.diagnostics import source_messages as say
+from compiler.places import Value
+from compiler.reading import fields
+from compiler.reading.fields import Fields, Log, Reader
+from compiler.reading.policies import policy_for
+from contracts.experiments import Arm, Experiment, Holdout
+from contracts.slots import SlotSpec
+
+_SHARE = fields.number(0.0, 1.0)
+_TOLERANCE = 1e-9
+
+
+def holdouts_of(slots: Mapping[str, SlotSpec]) -> Reader[tuple[Holdout, ...]]:
+    """A reader of holdouts over these slots' use cases."""
+    use_cases = sorted({name for slot in slots.values() for name in slot.use_cases})
+
+    def read(value: Value, log: Log) -> Holdout:
+        holdout = Fields(value, "a holdout", log)
+        spec = Holdout(
+            salt=holdout.need("salt", fields.text, ""),
+            share=holdout.need("share", _SHARE, 0.0),
+            use_case=holdout.take("use_case", fields.known(use_cases, "use case"), None),
+        )
+        holdout.close()
+        return spec
+
+    return fields.many(read)
+
+
+def experiments_of(slots: Mapping[str, SlotSpec]) -> Reader[tuple[Experiment, ...]]:
+    """A reader of experiments over these slots."""
+
+    known_slots = fields.distinct(fields.many(fields.known(slots, "slot")))
+
+    def read(value: Value, log: Log) -> Experiment:
+        experiment = Fields(value, "an experiment", log)
+        names: tuple[str, ...] = experiment.need("slots", known_slots, ())
+        spec = Experiment(
+            name=experiment.need("name", fields.text, ""),
+            layer=experiment.need("layer", fields.text, ""),
+            start=experiment.need("start", _SHARE, 0.0),
+            end=experiment.need("end", _SHARE, 1.0),
+            slots=names,
+            arms=experiment.need("arms", fields.many(_arm_of({slots[name].kind for name in names})), ()),
+        )
+        experiment.close()
+        _check_shares(experiment, spec, log)
+        return spec
+
+    return _apart(fields.many(read))
+
+
+def _arm_of(kinds: set[str]) -> Reader[Arm]:
+    def read(value: Value, log: Log) -> Arm:
+        arm = Fields(value, "an arm", log)
+        spec = Arm(
+            name=arm.need("name", fields.text, ""),
+            share=arm.need("share", _SHARE, 0.0),
+            policy=arm.take("policy", policy_for(kinds), None),
+        )
+        arm.close()
+        return spec
+
+    return read
+
+
+def _check_shares(experiment: Fields, spec: Experiment, log: Log) -> None:
+    total = math.fsum(arm.share for arm in spec.arms)
+    if experiment.has("arms") and abs(total - 1.0) > _TOLERANCE:
+        log.append(say.shares_do_not_sum(experiment.where("arms"), spec.name, total))
+    if spec.start >= spec.end:
+        log.append(say.empty_experiment(experiment.where("end"), spec.name))
+
+
+def _apart(reader: Reader[tuple[Experiment, ...]]) -> Reader[tuple[Experiment, ...]]:
+    """Experiments of one layer that share units would confound each other."""
+
+    def read(value: Value, log: Log) -> tuple[Experiment, ...]:
+        experiments = reader(value, log) or ()
+        places = [entry.where for entry in value.raw] if isinstance(value.raw, tuple) else []
+        for (_, first), (where, second) in combinations(zip(places, experiments, strict=True), 2):
+            if first.layer == second.layer and first.start < second.end and second.start < first.end:
+                log.append(say.experiments_overlap(where, first.name, second.name, first.layer))
+        return experiments
+
+    return read

@@ -1,0 +1,108 @@
+"""`[request.*]`, `[visitor.*]`, `[visitor_state.*]` -> the feature schema; `[purposes]` -> what consent may grant."""
+
+from collections.abc import Mapping
+
+from compiler.diagnostics import source_messages as say
+from compiler.places import Value
+from compiler.reading import fields
+from compiler.reading.fields import Fields, Log, Reader
+from compiler.reading.values import value_of
+from contracts.features import FeatureSpec, FoldSpec, FoldWindow, OnExpired, Root, ValueType
+from engine.folds import FOLDS
+
+_ON_EXPIRED = fields.member(OnExpired, "value of `on_expired`")
+_CLOSED = fields.distinct(fields.many(fields.text))
+_MOST_ENTRIES = 1000
+
+
+def read_purposes(value: Value, log: Log) -> dict[str, str]:
+    """Purposes and the sentence that explains each."""
+    for name, entry in fields.table_of(value, log).items():
+        fields.check_name(entry, name, "purpose", log)
+    return fields.table(fields.text)(value, log) or {}
+
+
+def read_features(
+    root: Root, value: Value, purposes: Mapping[str, str], columns: set[str], log: Log
+) -> tuple[FeatureSpec, ...]:
+    """The declared features of one root. `columns` are those of all tables, which folds may read of their item."""
+    entries = fields.readable(fields.table_of(value, log), "feature", log)
+    return tuple(_read_feature(root, name, entry, purposes, columns, log) for name, entry in entries.items())
+
+
+def _read_feature(
+    root: Root, name: str, value: Value, purposes: Mapping[str, str], columns: set[str], log: Log
+) -> FeatureSpec:
+    feature = Fields(value, f"a feature of `{root}`", log)
+    kind = feature.need("type", fields.member(ValueType, "type"), ValueType.STRING)
+    is_aged, can_fold = root is Root.VISITOR, root is not Root.REQUEST
+    spec = FeatureSpec(
+        name=name,
+        root=root,
+        type=kind,
+        purpose=feature.take("purpose", fields.known(purposes, "purpose"), None),
+        max_age_s=feature.take("max_age", fields.duration_s, None) if is_aged else None,
+        on_expired=feature.take("on_expired", _ON_EXPIRED, OnExpired.DEFAULT) if is_aged else OnExpired.DEFAULT,
+        default=feature.take("default", value_of(kind), None),
+        values=feature.take("values", _CLOSED, ()),
+        is_sensitive=feature.take("sensitive", fields.flag, False),
+        fold=feature.take("fold", _fold_reader(kind, columns), None) if can_fold else None,
+        description=feature.take("description", fields.text, ""),
+    )
+    feature.close()
+    _check_feature(feature, spec, log)
+    return spec
+
+
+def _check_feature(feature: Fields, spec: FeatureSpec, log: Log) -> None:
+    if spec.root is Root.VISITOR_STATE and not feature.has("fold"):
+        log.append(say.state_without_fold(feature.where("type"), spec.name))
+    if spec.values and spec.type is not ValueType.STRING:
+        log.append(say.values_of_another_type(feature.where("values"), spec.name, spec.type))
+    elif spec.values and spec.default is not None and spec.default not in spec.values:
+        log.append(say.default_outside_values(feature.where("default"), spec.default, spec.values))
+
+
+def _fold_reader(kind: ValueType, columns: set[str]) -> Reader[FoldSpec]:
+    def read(value: Value, log: Log) -> FoldSpec:
+        fold = Fields(value, "a fold", log)
+        spec = FoldSpec(
+            fold=fold.need("fold", fields.known(FOLDS, "fold"), ""),
+            event=fold.need("event", fields.text, ""),
+            key=fold.take("key", _selector(columns), None),
+            value=fold.take("value", _selector(columns), None),
+            window=fold.take("window", fields.member(FoldWindow, "window"), FoldWindow.VISIT),
+            limit=fold.take("limit", fields.whole(1, _MOST_ENTRIES), 50),
+        )
+        fold.close()
+        _check_fold(fold, spec, kind, log)
+        return spec
+
+    return read
+
+
+def _check_fold(fold: Fields, spec: FoldSpec, kind: ValueType, log: Log) -> None:
+    entry = FOLDS.get(spec.fold)
+    if entry is None:
+        return
+    if kind not in entry.types:
+        log.append(say.fold_of_another_type(fold.where("fold"), spec.fold, kind, sorted(entry.types)))
+    if entry.has_key and not fold.has("key"):
+        log.append(say.fold_without_key(fold.where("fold"), spec.fold))
+
+
+def _selector(columns: set[str]) -> Reader[str]:
+    """What a fold reads of its event."""
+
+    def read(value: Value, log: Log) -> str | None:
+        name = fields.text(value, log)
+        root, dot, rest = (name or "").partition(".")
+        if name is None or name in ("item", "slot") or (root == "data" and rest):
+            return name
+        if root != "item" or not dot:
+            log.append(say.bad_selector(value.where, name))
+        elif rest not in columns:
+            log.append(say.unknown_name(value.where, "column", rest, sorted(columns)))
+        return name
+
+    return read

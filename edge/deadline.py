@@ -1,0 +1,118 @@
+"""The time a decision may take, and what is answered when it is out or the engine has a bug.
+
+Elapsed time counts from the arrival of a request's bytes and includes how late the event loop ran then: a node that is
+behind answers from the fallback table instead of queueing. Here stands the runtime's only `except Exception`.
+All times are seconds of the monotonic clock.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from contracts.controls import Controls
+from contracts.decision import REASONS, Cause, Decision, DecisionRequest, Decisions, Stage, Tier, Trace
+from engine.decide import decide
+from engine.loaded import LoadedBundle, LoadedSlot
+from engine.snapshot import Snapshot
+
+GAUGE_INTERVAL_S = 0.005
+_log = logging.getLogger("edgewise")
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """A budget from the instant at which a request had arrived, and how late the loop ran then."""
+
+    budget_s: float
+    arrived_s: float
+    lateness_s: float = 0.0
+
+    def is_over(self, now_s: float) -> bool:
+        """Whether the budget is used up."""
+        return now_s - self.arrived_s + self.lateness_s > self.budget_s
+
+
+class LoopGauge:
+    """How late the event loop runs: the lateness of its last timer of 5 ms."""
+
+    def __init__(self) -> None:
+        self.lateness_s = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Starts measuring the running loop."""
+        due_s = time.monotonic() + GAUGE_INTERVAL_S
+        self._timer = asyncio.get_running_loop().call_later(GAUGE_INTERVAL_S, self._tick, due_s)
+
+    def stop(self) -> None:
+        """Ends measuring."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _tick(self, due_s: float) -> None:
+        self.lateness_s = max(0.0, time.monotonic() - due_s)
+        self.start()
+
+
+@dataclass(frozen=True, slots=True)
+class Timely:
+    """What was decided, the request as it was decided, and how often the engine failed on the way.
+
+    After one bug the answers are those of a request out of time, after two they are plain.
+    """
+
+    request: DecisionRequest
+    decisions: Decisions
+    bugs: int = 0
+
+
+def decide_in_time(
+    loaded: LoadedBundle,
+    request: DecisionRequest,
+    snapshot: Snapshot,
+    controls: Controls,
+    deadline: Deadline,
+    clock: Callable[[], float] = time.monotonic,
+) -> Timely:
+    """Decides within the deadline, and answers whatever happens.
+
+    A request that is out of time on entry is decided as overloaded. When the engine has a bug it is asked once more, out
+    of time from the start (cause internal_error); when that fails too, every slot is plain.
+    """
+    if deadline.is_over(clock()):
+        request = replace(request, is_overloaded=True)
+
+    def out_of_time(_slot: str, _stage: Stage) -> bool:
+        return deadline.is_over(clock())
+
+    attempts = (request, replace(request, is_retry=True))
+    for bugs, attempt in enumerate(attempts):
+        try:
+            return Timely(attempt, decide(loaded, attempt, snapshot, controls, out_of_time), bugs)
+        except Exception:
+            _log.exception("the engine failed on request %s; a lower tier answers", request.request_id)
+    return Timely(request, _all_plain(loaded, request), len(attempts))
+
+
+def _all_plain(loaded: LoadedBundle, request: DecisionRequest) -> Decisions:
+    plain = tuple(_plain(request, loaded.slots[name]) for name in request.slots)
+    return Decisions(decisions=plain, traces=tuple(Trace(slot=each.slot) for each in plain))
+
+
+def _plain(request: DecisionRequest, slot: LoadedSlot) -> Decision:
+    cause = Cause.INTERNAL_ERROR
+    return Decision(
+        decision_id=f"{request.request_id}.{slot.spec.name}",
+        slot=slot.spec.name,
+        tier=Tier.PLAIN,
+        cause=cause,
+        reason=REASONS[Tier.PLAIN, cause],
+        answer=(),
+        propensity=None,
+        component=slot.spec.component,
+        props=dict(slot.spec.plain),
+    )

@@ -1,0 +1,59 @@
+"""From the origin's feed to the snapshot in use: page by page to disk, and in use once the node has caught up."""
+
+import asyncio
+import sqlite3
+
+from contracts.features import FeedPage
+from edge.activation import Live
+from edge.node import Node
+from edge.preflight import preflight
+from edge.schedule import FEATURES, next_ask_s
+from edge.sync import after_page
+from edge.transports import OriginError, Transport
+
+WAIT_S = 20.0
+_NO_BUNDLE_S = 0.2
+
+
+class Features:
+    """Follows the feed. `_ahead` is what pages came to that are not the last, and the live pair they started from."""
+
+    def __init__(self, node: Node, transport: Transport) -> None:
+        self._node = node
+        self._transport = transport
+        self._failures = 0
+        self._ahead: tuple[Live, Live] | None = None
+
+    async def step(self) -> float:
+        """Asks for one page and takes it in."""
+        node = self._node
+        if node.live is None:
+            return _NO_BUNDLE_S
+        try:
+            page = await self._transport.feed(node.feed.cursor, WAIT_S)
+            node.is_origin_reachable = True
+            async with node.swapping:
+                await asyncio.to_thread(self._take, page, node.live)
+        except OriginError as error:
+            node.is_origin_reachable = False
+            return self._failed(f"the feed is not read: {error}", error.retry_after_s)
+        except sqlite3.Error as error:
+            return self._failed(f"the feed cannot be kept on this node's disk: {error}")
+        node.problems.pop("feed", None)
+        self._failures = 0
+        return next_ask_s(FEATURES, 0, node.clock.chance()) if page.is_last else 0.0
+
+    def _failed(self, problem: str, told_s: float | None = None) -> float:
+        self._failures += 1
+        self._node.problems["feed"] = problem
+        return next_ask_s(FEATURES, self._failures, self._node.clock.chance(), told_s)
+
+    def _take(self, page: FeedPage, live: Live) -> None:
+        before = self._ahead[1] if self._ahead and self._ahead[0] is live else live
+        after = Live(live.loaded, after_page(live.loaded, before.snapshot, page))
+        self._node.feed.keep(page, self._node.clock.now_us())
+        self._ahead = (live, after)
+        if page.is_last:
+            if page.deltas:
+                preflight(live.loaded, after.snapshot, self._node.request_now())
+            self._node.live = after

@@ -1,0 +1,141 @@
+"""The decision, read aloud: gate and assign once per page; then per slot, in page order, the seven stages.
+
+A stage that fails raises a `DecisionError`. Here alone that becomes a cause and a lower tier: `model`, `rules`,
+`fallback`, `plain`. A tier without an answer yields to the next. Anything else that is raised is a bug, and passes.
+Held-out visitors go through all of it and are shown the plain content; what they missed stands in the trace.
+"""
+
+import numpy as np
+
+from contracts.controls import Controls
+from contracts.decision import REASONS, Cause, Decision, DecisionRequest, Decisions, RankedItem, Stage, Tier
+from contracts.errors import DecisionError
+from engine.assign import assign
+from engine.eligible import check_eligible
+from engine.explore import explore, seed_of
+from engine.fallback import look_up
+from engine.gate import refusal, scope_of
+from engine.guard import guard
+from engine.loaded import LoadedBundle
+from engine.page import Page
+from engine.programs.values import Batch
+from engine.render import render
+from engine.rerank import rerank
+from engine.retrieve import retrieve
+from engine.score import score
+from engine.snapshot import Snapshot
+from engine.turn import OutOfTime, RefusedError, Time, Turn
+
+__all__ = ["OutOfTime", "decide"]
+
+
+def decide(
+    loaded: LoadedBundle, request: DecisionRequest, snapshot: Snapshot, controls: Controls, out_of_time: OutOfTime
+) -> Decisions:
+    """What each slot asked for shows. Pure: the same arguments give the same decisions."""
+    scope = scope_of(request, snapshot, loaded)
+    assigned = assign(loaded, request)
+    time = Time(request, out_of_time)
+    page = Page()
+    for name in request.slots:
+        slot = loaded.slots[name]
+        is_held_out = name in assigned.held_out
+        policy = assigned.policies.get(name, slot.policy)
+        turn = Turn(slot, policy, request, scope, snapshot, time, page.taken(slot, is_held_out))
+        refused = refusal(slot, request, controls, scope)
+        if refused is not None:
+            page.show(turn, _plain(turn, refused))
+        elif is_held_out:
+            page.withhold(turn, _decide_slot(turn), _plain(turn, Cause.HOLDOUT))
+        else:
+            page.show(turn, _decide_slot(turn))
+    return page.decisions(dict(assigned.arms), time.timed_out_at)
+
+
+def _decide_slot(turn: Turn) -> Decision:
+    """The best tier that has an answer."""
+    tier = turn.slot.best_tier
+    while tier is not Tier.PLAIN:
+        try:
+            return _from_fallback(turn) if tier is Tier.FALLBACK else _from_candidates(turn, tier)
+        except DecisionError as error:
+            tier = turn.notes.failed(tier, error)
+    return _plain(turn, turn.notes.cause)
+
+
+def _from_candidates(turn: Turn, tier: Tier) -> Decision:
+    """The seven stages, for tiers `model` and `rules`."""
+    check_eligible(turn)
+    candidates = _survivors(turn, tier)
+    turn.check(Stage.SCORE)
+    scored = score(turn.slot, tier, candidates)
+    turn.check(Stage.RERANK)
+    ranked = turn.notes.ranked = rerank(turn.slot, tier, scored)
+    turn.check(Stage.EXPLORE)
+    drawn = explore(turn.slot, turn.policy, ranked, seed_of(turn.slot, turn.request), turn.taken)
+    if not drawn.rows:
+        raise RefusedError(Cause.NO_CANDIDATE)
+    turn.notes.draws = drawn.draws
+    turn.check(Stage.RENDER)
+    return _answer(turn, tier, render(turn.slot, turn.scope, turn.table, drawn.rows), drawn.propensity)
+
+
+def _survivors(turn: Turn, tier: Tier) -> Batch:
+    """Retrieve and guard, once for all tiers."""
+    if turn.notes.batch is None:
+        turn.check(Stage.RETRIEVE)
+        retrieved = retrieve(turn.slot, turn.scope, turn.snapshot)
+        guarded = guard(turn.slot, Batch(turn.scope, turn.table, retrieved.rows), turn.request.exposures)
+        turn.notes.candidates(retrieved, Batch(turn.scope, turn.table, guarded.rows), guarded.blockers)
+    if tier is Tier.MODEL and turn.notes.expired is not None:
+        raise turn.notes.expired
+    if turn.notes.batch is None or not len(turn.notes.batch.rows):
+        raise RefusedError(Cause.NO_CANDIDATE)
+    return turn.notes.batch
+
+
+def _from_fallback(turn: Turn) -> Decision:
+    """The precomputed answer, as far as guard and page let it through."""
+    row_of = turn.table.row_of
+    rows = [row_of[name] for name in look_up(turn.slot, turn.scope) if name in row_of and name not in turn.taken]
+    batch = Batch(turn.scope, turn.table, np.unique(np.array(rows, dtype=np.int64)))
+    guarded = guard(turn.slot, batch, turn.request.exposures)
+    turn.notes.blockers.update(guarded.blockers)
+    allowed = frozenset(guarded.rows.tolist())
+    shown = [row for row in rows if row in allowed][: turn.slot.kind.positions(turn.slot.spec.size)]
+    if not shown:
+        raise RefusedError(Cause.NO_CANDIDATE)
+    return _answer(turn, Tier.FALLBACK, render(turn.slot, turn.scope, turn.table, shown), None)
+
+
+def _answer(turn: Turn, tier: Tier, items: tuple[RankedItem, ...], propensity: float | None) -> Decision:
+    presented = turn.slot.kind.present(items)
+    return Decision(
+        decision_id=f"{turn.request.request_id}.{turn.slot.spec.name}",
+        slot=turn.slot.spec.name,
+        tier=tier,
+        cause=turn.notes.cause,
+        reason=REASONS[tier, turn.notes.cause],
+        answer=tuple(item.id for item in items),
+        propensity=propensity,
+        component=turn.slot.spec.component,
+        props=presented.props,
+        items=presented.items,
+        offer_id=presented.offer_id,
+        why=presented.why,
+    )
+
+
+def _plain(turn: Turn, cause: Cause | None) -> Decision:
+    spec = turn.slot.spec
+    return Decision(
+        decision_id=f"{turn.request.request_id}.{spec.name}",
+        slot=spec.name,
+        tier=Tier.PLAIN,
+        cause=cause,
+        reason=REASONS[Tier.PLAIN, cause],
+        answer=(),
+        propensity=None,
+        component=spec.component,
+        props=dict(spec.plain),
+    )

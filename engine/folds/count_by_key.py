@@ -1,0 +1,30 @@
+"""How many events each key had, or the sum of a number per key. Beyond the limit the longest untouched key goes.
+
+The state is a list of key, number, key, number, least recently touched first: maps have no order once encoded.
+"""
+
+import math
+
+from contracts.features import FoldSpec, Value, ValueType
+from engine.folds.fold import Fold, FoldEvent, key_of, number_of
+
+
+def _step(state: Value, event: FoldEvent, spec: FoldSpec) -> Value:
+    key, number = key_of(event, spec), number_of(event, spec)
+    if key is None or number is None:
+        return state
+    counts = _read(state, 0)
+    total = counts.pop(key, 0.0) + number
+    if math.isfinite(total):
+        counts[key] = total
+    kept = list(counts.items())[-spec.limit :]
+    return tuple(text for known, count in kept for text in (known, repr(count)))
+
+
+def _read(state: Value, _now: int) -> dict[str, float]:
+    if not isinstance(state, tuple):
+        return {}
+    return {key: float(number) for key, number in zip(state[::2], state[1::2], strict=True)}
+
+
+COUNT_BY_KEY = Fold("count_by_key", frozenset({ValueType.NUMBERS}), True, (), _step, _read)

@@ -1,0 +1,188 @@
+"""Bundle -> LoadedBundle: all slow work, once per activation. Nothing that arrived is trusted.
+
+What arrived malformed is a `ContractError`, what this engine cannot run a `NotRunnableError`; both name the section.
+Slots and their rules are loaded in `engine.load_slots`; here stand the sections themselves.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TypeVar
+
+import numpy as np
+
+from contracts.bundle import FORMAT_VERSION, Bundle, ModelSet
+from contracts.catalog import ID, CatalogSchema, ColumnData, ColumnSpec, TableSpec
+from contracts.errors import NotRunnableError
+from contracts.experiments import ExperimentSpec
+from contracts.fallback import FallbackTable
+from contracts.features import FeatureSchema, FeatureSpec, Root, Status, ValueType
+from contracts.rule_ir import IR_VERSION, RuleIR
+from contracts.slots import SlotSet
+from engine.capabilities import check_capabilities
+from engine.folds import FOLDS
+from engine.load_parts import Parts
+from engine.load_slots import arm_policies, load_slots
+from engine.loaded import (
+    ColumnRule,
+    LoadedBundle,
+    LoadedFallback,
+    LoadedField,
+    LoadedFilter,
+    LoadedGenerator,
+    LoadedInput,
+    LoadedModel,
+    LoadedPerVisitor,
+    LoadedPolicy,
+    LoadedPool,
+    LoadedSlot,
+)
+from engine.scorers import SCORERS, Scorer
+from engine.snapshot import Column, Snapshot, Table, read_column
+
+__all__ = [
+    "ColumnRule",
+    "LoadedBundle",
+    "LoadedFallback",
+    "LoadedField",
+    "LoadedFilter",
+    "LoadedGenerator",
+    "LoadedInput",
+    "LoadedModel",
+    "LoadedPerVisitor",
+    "LoadedPolicy",
+    "LoadedPool",
+    "LoadedSlot",
+    "load",
+]
+
+_OUTPUTS = ("margin", "probability")
+T = TypeVar("T")
+
+
+def load(bundle: Bundle) -> LoadedBundle:
+    """The bundle, ready to run. Raises `ContractError` or `NotRunnableError` naming the section at fault."""
+    _check_manifest(bundle)
+    schema = bundle.read("schema", FeatureSchema)
+    catalog = bundle.read("catalog", CatalogSchema)
+    with _section("schema"):
+        _check_folds(schema)
+    tables = {spec.name: _table(bundle, spec) for spec in catalog.tables}
+    models = _read_or(bundle, "models", ModelSet(models=()))
+    parts = Parts(
+        schema=schema,
+        specs={spec.name: spec for spec in catalog.tables},
+        tables=tables,
+        rules=_rules(bundle),
+        models={model.name: model for model in models.models},
+        scorers=_scorers(bundle, models),
+        fallbacks={table.slot: table for table in _read_or(bundle, "fallbacks", FallbackTable(now=0, slots=())).slots},
+    )
+    slots = bundle.read("slots", SlotSet)
+    experiments = _read_or(bundle, "experiments", ExperimentSpec())
+    with _section("slots"):
+        loaded = load_slots(parts, slots)
+    with _section("experiments"):
+        arms = arm_policies(experiments, loaded)
+    return LoadedBundle(
+        revision=bundle.revision,
+        manifest=bundle.manifest,
+        schema=schema,
+        catalog=catalog,
+        slots=loaded,
+        pages=slots.pages,
+        experiments=experiments,
+        arm_policies=arms,
+        state_features=schema.of(Root.VISITOR_STATE),
+        snapshot=Snapshot(tables),
+    )
+
+
+def _check_manifest(bundle: Bundle) -> None:
+    if bundle.manifest.format_version != FORMAT_VERSION:
+        raise NotRunnableError(
+            f"manifest: format {bundle.manifest.format_version} is unknown to this engine, it reads {FORMAT_VERSION}"
+        )
+    check_capabilities(bundle.manifest.capabilities)
+
+
+def _read_or(bundle: Bundle, section: str, absent: T) -> T:
+    return bundle.read(section, type(absent)) if section in bundle.sections else absent
+
+
+def _rules(bundle: Bundle) -> RuleIR:
+    rules = bundle.read("rules", RuleIR)
+    if rules.ir_version != IR_VERSION:
+        raise NotRunnableError(f"rules: IR {rules.ir_version} is unknown to this engine, it runs {IR_VERSION}")
+    return rules
+
+
+@contextmanager
+def _section(name: str) -> Iterator[None]:
+    try:
+        yield
+    except NotRunnableError as error:
+        raise NotRunnableError(f"{name}: {error}") from None
+
+
+def _check_folds(schema: FeatureSchema) -> None:
+    for spec in schema.features:
+        if spec.root is Root.VISITOR_STATE and spec.fold is None:
+            raise NotRunnableError(f"{spec.root}.{spec.name} has no fold")
+        if spec.fold is not None:
+            _check_fold(spec, spec.fold.fold)
+
+
+def _check_fold(spec: FeatureSpec, name: str) -> None:
+    fold = FOLDS.get(name)
+    if fold is None:
+        raise NotRunnableError(f"{spec.root}.{spec.name} needs fold {name}, which this engine lacks")
+    if spec.type not in fold.types:
+        raise NotRunnableError(f"{spec.root}.{spec.name} is {spec.type}, fold {name} gives {', '.join(fold.types)}")
+    if spec.fold is not None and (spec.fold.limit < 1 or (fold.has_key and spec.fold.key is None)):
+        raise NotRunnableError(f"{spec.root}.{spec.name}: fold {name} needs a key and a limit of at least 1")
+
+
+def _table(bundle: Bundle, spec: TableSpec) -> Table:
+    columns: dict[str, Column] = {}
+    for column in spec.columns:
+        section = f"column/{spec.name}/{column.name}"
+        data = bundle.read(section, ColumnData)
+        with _section(section):
+            columns[column.name] = _column(column, data, spec.rows)
+    with _section(f"column/{spec.name}/{ID}"):
+        table = Table(spec.name, columns)
+        _check_ids(table)
+    return table
+
+
+def _column(spec: ColumnSpec, data: ColumnData, rows: int) -> Column:
+    if data.type is not spec.type:
+        raise NotRunnableError(f"holds {data.type}, the catalog declares {spec.type}")
+    if spec.is_live and spec.type in (ValueType.STRINGS, ValueType.NUMBERS):
+        raise NotRunnableError(f"a live column cannot hold {spec.type}")
+    column = read_column(data, rows, is_live=spec.is_live)
+    if not spec.is_nullable and column.status is not None and (column.status == Status.MISSING).any():
+        raise NotRunnableError("has missing values, but is not nullable")
+    if spec.type is ValueType.DOUBLE and not np.isfinite(column.values).all():
+        raise NotRunnableError("has values that are not finite numbers")
+    return column
+
+
+def _check_ids(table: Table) -> None:
+    column = table.columns.get(ID)
+    if column is None or column.type is not ValueType.STRING or column.status is not None:
+        raise NotRunnableError("every table needs a column id of type string, present in each row")
+    if any(one >= other for one, other in zip(table.ids, table.ids[1:], strict=False)):
+        raise NotRunnableError("ids are not unique, or not in the order of their UTF-8 bytes")
+
+
+def _scorers(bundle: Bundle, models: ModelSet) -> Mapping[str, Scorer]:
+    scorers: dict[str, Scorer] = {}
+    for model in models.models:
+        if model.output not in _OUTPUTS or model.scorer not in SCORERS:
+            raise NotRunnableError(f"models: {model.name} needs {model.scorer} giving {model.output}, unknown here")
+        graph = bundle.sections.get(f"model/{model.name}")
+        if graph is not None:
+            with _section(f"model/{model.name}"):
+                scorers[model.name] = SCORERS[model.scorer](graph, len(model.inputs), model.output)
+    return scorers

@@ -1,0 +1,99 @@
+"""== != < <= > >= - by the mathematical value of numbers, by code points of strings; NaN equals nothing.
+
+True is not 1, and values of different kinds are unequal, never an error.
+"""
+
+import operator
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from engine.programs.functions.declaration import Function
+from engine.programs.values import CelValue, Operand, Texts
+from engine.snapshot import Array
+
+_NUMBERS = frozenset({int, float})
+
+
+def equal(left: CelValue, right: CelValue) -> bool:
+    """CEL's equality of any two values."""
+    kind, other = type(left), type(right)
+    if isinstance(left, tuple) and isinstance(right, tuple):
+        return len(left) == len(right) and all(map(equal, left, right))
+    if isinstance(left, Mapping) and isinstance(right, Mapping):
+        return left.keys() == right.keys() and all(equal(value, right[key]) for key, value in left.items())
+    return (kind is other or (kind in _NUMBERS and other in _NUMBERS)) and left == right
+
+
+def unequal(left: CelValue, right: CelValue) -> bool:
+    """CEL's inequality of any two values."""
+    return not equal(left, right)
+
+
+def _equal_coded(left: Texts | str, right: Texts | str) -> Operand:
+    texts, text = (left, right) if isinstance(left, Texts) else (right, left)
+    return np.equal(texts.codes, texts.code(text)), None  # type: ignore[union-attr, arg-type]
+
+
+def _unequal_coded(left: Texts | str, right: Texts | str) -> Operand:
+    same, _ = _equal_coded(left, right)
+    return np.logical_not(same), None  # type: ignore[arg-type]
+
+
+_KINDS = {
+    "bool": ("bool", "false", "true"),
+    "int64": ("int", "1", "2"),
+    "double": ("double", "1.5", "2.5"),
+    "string": ("string", "'a'", "'b'"),
+    "timestamp": ("timestamp", "timestamp('2017-11-27T00:00:00Z')", "timestamp('2017-11-28T00:00:00Z')"),
+    "duration": ("duration", "duration('1h')", "duration('2h')"),
+}
+
+
+def _orders(
+    prefix: str, sign: str, words: str, run: Callable[..., bool], numeric: Callable[..., Array]
+) -> tuple[Function, ...]:
+    """One comparison for each kind that has an order."""
+    return tuple(
+        Function(
+            id=f"{prefix}_{suffix}",
+            name=f"_{sign}_",
+            params=(kind, kind),
+            result="bool",
+            doc=f"Whether the first {kind} is {words} the second.",
+            example=f"{low} {sign} {high}" if "<" in sign else f"{high} {sign} {low}",
+            run=run,
+            numeric=numeric,
+        )
+        for suffix, (kind, low, high) in _KINDS.items()
+    )
+
+
+COMPARISONS = (
+    Function(
+        id="equals",
+        name="_==_",
+        params=("A", "A"),
+        result="bool",
+        doc="Whether two values are equal; lists and maps are compared entry by entry.",
+        example="[1, 2] == [1, 2]",
+        run=equal,
+        numeric=np.equal,
+        coded={"bool": _equal_coded},
+    ),
+    Function(
+        id="not_equals",
+        name="_!=_",
+        params=("A", "A"),
+        result="bool",
+        doc="Whether two values differ.",
+        example="'a' != 'b'",
+        run=unequal,
+        numeric=np.not_equal,
+        coded={"bool": _unequal_coded},
+    ),
+    *_orders("less", "<", "less than", operator.lt, np.less),
+    *_orders("less_equals", "<=", "at most", operator.le, np.less_equal),
+    *_orders("greater", ">", "greater than", operator.gt, np.greater),
+    *_orders("greater_equals", ">=", "at least", operator.ge, np.greater_equal),
+)

@@ -1,0 +1,85 @@
+"""What a function of the rule language is: its signature, its meaning, an example, and how it runs.
+
+`id` is the checker's overload id; rules name functions by it. A strict function's `run` takes and gives CEL values
+and raises `RuleError` alone. Its column forms are optional: without one, strings are evaluated per distinct value
+and anything else row by row, so a form only makes it fast. A lazy function decides which of its arguments to run.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from engine.programs.types import VARIABLES, CelType, parse
+from engine.programs.values import CelValue, ColumnStep, Operand, RequestProgram
+from engine.snapshot import Array
+
+ColumnForm = Callable[..., Operand]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Declaration:
+    """The signature of a function in CEL types, `A` and `B` being variables; `name` is how CEL text calls it.
+
+    `is_own` marks functions that are not CEL's: the compiler declares those to its checker. `example` is a CEL
+    expression that is true.
+    """
+
+    id: str
+    name: str
+    params: tuple[str, ...]
+    result: str
+    doc: str
+    example: str
+    is_member: bool = False
+    is_own: bool = False
+
+    @property
+    def signature(self) -> str:
+        """How it is written in CEL, with types for values: `string.startsWith(string) -> bool`, `int + int -> int`."""
+        owner, others = self.params[0], ", ".join(self.params[1:])
+        if not self.name.isidentifier():
+            written = self._operation()
+        elif self.is_member:
+            written = f"{owner}.{self.name}({others})"
+        else:
+            written = f"{self.name}({', '.join(self.params)})"
+        return f"{written} -> {self.result}"
+
+    def _operation(self) -> str:
+        """An operator's name has `_` where its operands stand, but for `@in`."""
+        first, *signs = self.name.replace("@in", "_in_").split("_")
+        padded = [sign if sign in ("", "[", "]") else f" {sign} " for sign in signs]
+        return first + "".join(param + sign for param, sign in zip(self.params, padded, strict=True))
+
+    @cached_property
+    def param_types(self) -> tuple[CelType, ...]:
+        """The parameters' types."""
+        return tuple([parse(param, VARIABLES) for param in self.params])
+
+    @cached_property
+    def result_type(self) -> CelType:
+        """The result's type."""
+        return parse(self.result, VARIABLES)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Function(Declaration):
+    """A strict function. `numeric` cannot fail and `checked` tells where it did, both over arrays of single numbers.
+
+    `coded` works on one column of strings, by the kind of its result; `listed` on one column of lists or maps. Their
+    other arguments are CEL values.
+    """
+
+    run: Callable[..., CelValue]
+    numeric: Callable[..., Array] | None = None
+    checked: ColumnForm | None = None
+    coded: Mapping[str, ColumnForm] = field(default_factory=dict)
+    listed: ColumnForm | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LazyFunction(Declaration):
+    """A function over programs: `plan` joins closures, `plan_columns` column steps."""
+
+    plan: Callable[..., RequestProgram]
+    plan_columns: Callable[..., ColumnStep]

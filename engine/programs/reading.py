@@ -1,0 +1,200 @@
+"""What reading a feature or an item's column gives: its value, its default, or an error (DESIGN 4).
+
+A feature that is absent, of the future, or whose purpose was not granted reads as its default, and without one is
+MISSING. EXPIRED does what the feature declares. An item's column stores its status itself. `has` of either is true
+exactly when the read succeeds.
+"""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contracts.catalog import ColumnSpec
+from contracts.errors import ContractError, ExpiredError, MissingError, NotRunnableError, RuleError
+from contracts.features import FeatureSpec, OnExpired, Root, Status, Value, ValueType, conform
+from engine.programs.arrays import some, union
+from engine.programs.values import (
+    NANOSECONDS_PER_MICROSECOND,
+    Batch,
+    CelValue,
+    ColumnStep,
+    ColumnValues,
+    Lists,
+    Mask,
+    Operand,
+    RequestProgram,
+    Scope,
+    Texts,
+    Timestamp,
+)
+from engine.snapshot import Column
+
+_MICROSECONDS_PER_SECOND = 1_000_000
+_STORED: dict[ValueType, type] = {
+    ValueType.BOOL: bool,
+    ValueType.INT: int,
+    ValueType.DOUBLE: float,
+    ValueType.STRING: str,
+    ValueType.TIMESTAMP: int,
+    ValueType.STRINGS: tuple,
+    ValueType.NUMBERS: dict,
+}
+_Fetch: TypeAlias = Callable[[Scope], Value | None]
+
+
+def now(scope: Scope) -> CelValue:
+    """The instant of the request."""
+    return Timestamp(scope.now * NANOSECONDS_PER_MICROSECOND)
+
+
+def score(scope: Scope) -> CelValue:
+    """The candidate's score."""
+    if scope.score is None:
+        raise MissingError("score is not known here")
+    return scope.score
+
+
+def feature(spec: FeatureSpec) -> RequestProgram:
+    """A closure that reads one feature. Raises `NotRunnableError` when its default does not fit its type."""
+    place = f"{spec.root}.{spec.name}"
+    fetch = _granted(spec, _visitor_value(spec) if spec.root is Root.VISITOR else _plain_value(spec))
+    default = _default(spec, place)
+    kind = _STORED[spec.type]
+
+    def read(scope: Scope) -> CelValue:
+        value = fetch(scope)
+        if value is None:
+            if default is None:
+                raise MissingError(f"{place} has no value")
+            return default
+        return value if type(value) is kind else _bent(value, spec.type, place)
+
+    return _instant(read) if spec.type is ValueType.TIMESTAMP else read
+
+
+def item(spec: ColumnSpec) -> RequestProgram:
+    """A closure that reads one column of the scope's row."""
+
+    def read(scope: Scope) -> CelValue:
+        if scope.table is None:
+            raise MissingError(f"item.{spec.name} is read where there is no item")
+        column = scope.table.columns[spec.name]
+        if column.status_at(scope.row, scope.now) > Status.DEFAULT:
+            raise MissingError(f"item.{spec.name} has no value")
+        return column.value_at(scope.row)
+
+    return _instant(read) if spec.type is ValueType.TIMESTAMP else read
+
+
+def succeeds(read: RequestProgram) -> RequestProgram:
+    """A closure for `has`: whether a read succeeds."""
+
+    def run(scope: Scope) -> CelValue:
+        try:
+            read(scope)
+        except RuleError:
+            return False
+        return True
+
+    return run
+
+
+def score_column(batch: Batch) -> Operand:
+    """The candidates' scores."""
+    if batch.score is None:
+        raise MissingError("score is not known here")
+    return batch.score, None
+
+
+def item_column(name: str) -> ColumnStep:
+    """A column step that reads one column of the batch's rows, once per batch."""
+
+    def step(batch: Batch) -> Operand:
+        found = batch.gathered.get(name)
+        if found is None:
+            column = batch.table.columns[name]
+            found = (_gathered(column, batch.rows), _unreadable(column, batch.rows, batch.scope.now))
+            batch.gathered[name] = found
+        return found
+
+    return step
+
+
+def has_column(name: str) -> ColumnStep:
+    """A column step for `has` of an item's column."""
+    read = item_column(name)
+
+    def step(batch: Batch) -> Operand:
+        _, errors = read(batch)
+        return np.ones(len(batch.rows), dtype=np.bool_) if errors is None else np.logical_not(errors), None
+
+    return step
+
+
+def _plain_value(spec: FeatureSpec) -> _Fetch:
+    name = spec.name
+    if spec.root is Root.REQUEST:
+        return lambda scope: scope.request.get(name)
+    return lambda scope: scope.visitor_state.get(name)
+
+
+def _visitor_value(spec: FeatureSpec) -> _Fetch:
+    name, max_age_us = spec.name, (spec.max_age_s or 0) * _MICROSECONDS_PER_SECOND
+
+    def fetch(scope: Scope) -> Value | None:
+        entry = scope.visitor.get(name)
+        if entry is None or entry.as_of > scope.now:
+            return None
+        if spec.max_age_s is None or scope.now - entry.as_of <= max_age_us:
+            return entry.value
+        if spec.on_expired is OnExpired.DEFAULT:
+            return None
+        raise ExpiredError(f"visitor.{name} is too old", is_blocking=spec.on_expired is OnExpired.BLOCK)
+
+    return fetch
+
+
+def _granted(spec: FeatureSpec, fetch: _Fetch) -> _Fetch:
+    purpose = spec.purpose
+    if purpose is None:
+        return fetch
+    return lambda scope: fetch(scope) if purpose in scope.granted else None
+
+
+def _default(spec: FeatureSpec, place: str) -> Value | None:
+    try:
+        return None if spec.default is None else conform(spec.default, spec.type, place)
+    except ContractError as error:
+        raise NotRunnableError(f"the default of {place} does not fit: {error}") from error
+
+
+def _bent(value: Value, kind: ValueType, place: str) -> Value:
+    try:
+        return conform(value, kind, place)
+    except ContractError as error:
+        raise RuleError(f"{place} holds something else than {kind}: {error.message}") from error
+
+
+def _instant(read: RequestProgram) -> RequestProgram:
+    def run(scope: Scope) -> CelValue:
+        microseconds: int = read(scope)  # type: ignore[assignment]
+        return Timestamp(microseconds * NANOSECONDS_PER_MICROSECOND)
+
+    return run
+
+
+def _gathered(column: Column, rows: NDArray[np.int64]) -> ColumnValues:
+    if column.offsets is not None:
+        return Lists(column.offsets.take(rows), column.offsets.take(rows + 1), column)
+    if column.type is ValueType.STRING:
+        return Texts(column.values.take(rows), column.dictionary, column)
+    return column.values.take(rows)
+
+
+def _unreadable(column: Column, rows: NDArray[np.int64], now_us: int) -> Mask | None:
+    errors = None if column.status is None else some(column.status.take(rows) > Status.DEFAULT)
+    if column.as_of is not None and column.newest > now_us:
+        errors = union(errors, some(column.as_of.take(rows) > now_us))
+    return errors

@@ -1,0 +1,26 @@
+"""Row by row: the exact and slow way through a batch, for what has no column form, and for the words of an error."""
+
+from contracts.errors import RuleError
+from engine.programs.arrays import attempted
+from engine.programs.values import Batch, Operand, RequestProgram, Scope
+
+
+def row_by_row(program: RequestProgram, kind: str, batch: Batch) -> Operand:
+    """A closure of each candidate, as a column. Raises `ExpiredError` at once."""
+    scopes = [_scope(batch, place) for place in range(len(batch.rows))]
+    return attempted(kind, program, scopes)
+
+
+def problem(program: RequestProgram, batch: Batch, place: int) -> RuleError | None:
+    """The error of one candidate, as its closure words it."""
+    found = None
+    try:
+        program(_scope(batch, place))
+    except RuleError as error:
+        found = error
+    return found
+
+
+def _scope(batch: Batch, place: int) -> Scope:
+    score = None if batch.score is None else float(batch.score[place])
+    return batch.scope.at(batch.table, int(batch.rows[place]), score)

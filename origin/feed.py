@@ -1,0 +1,217 @@
+"""The feed: changes of features and live columns, one gap-free sequence per epoch and table, read by cursor.
+
+A delta holds absolute values, so a reader who applies what it is given, in order, has the state at its cursor. Catalog
+deltas are all kept: a replay reads the catalog as of any cursor (`until`). Of visitors, deltas that later ones have
+replaced altogether are dropped, because records hold visitor values inline. Deltas lie here as the bytes that are sent.
+"""
+
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import islice
+
+import msgspec
+
+from contracts.codec import Contract, decode, pack
+from contracts.errors import ContractError
+from contracts.features import Cursor, FeatureDelta, Value
+from engine.hashing import content_digest
+from engine.snapshot import VISITOR
+from origin.database import Connection
+
+TABLES = (
+    "CREATE TABLE IF NOT EXISTS epoch (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
+    "CREATE TABLE IF NOT EXISTS delta (epoch INTEGER, name TEXT, seq INTEGER, body BLOB NOT NULL, UNIQUE (epoch, name, seq))",
+    "CREATE TABLE IF NOT EXISTS current (name TEXT, source TEXT, entity TEXT, columns BLOB NOT NULL,"
+    " PRIMARY KEY (name, source, entity)) WITHOUT ROWID",
+)
+MAX_ROWS = 10_000
+MAX_BYTES = 4 * 1024 * 1024
+_DIGEST_DIGITS = 16
+_ABSENT = msgspec.Raw(pack(None))
+
+
+class Source(StrEnum):
+    """Who computes a column: each writes its own columns and compares with what it wrote before."""
+
+    BATCH = "batch"
+    FOLD = "fold"
+
+
+class Written(Contract, frozen=True):
+    """What the feed last said of a column: in which delta, and the digest of the value."""
+
+    seq: int
+    digest: str
+
+
+Columns = dict[str, Written]
+_NOTES = msgspec.msgpack.Decoder(Columns)
+Changes = dict[str, msgspec.Raw]
+
+
+@dataclass(frozen=True)
+class Query:
+    """What a reader asks: after `cursor`, at most `limit` deltas; with `until`, of those tables and no farther."""
+
+    cursor: Cursor
+    limit: int = MAX_ROWS
+    until: Mapping[str, int] | None = None
+
+
+class Page(Contract, frozen=True):
+    """`contracts.features.FeedPage` with the deltas still as bytes."""
+
+    cursor: Cursor
+    deltas: tuple[msgspec.Raw, ...]
+    is_reset: bool = False
+    is_last: bool = True
+
+
+class Delta(Contract, frozen=True):
+    """`contracts.features.FeatureDelta` with the values still as bytes."""
+
+    table: str
+    seq: int
+    entity: str
+    as_of: int
+    values: Changes
+
+
+def begin_epoch(connection: Connection) -> str:
+    """Starts a new epoch: every reader begins again, and nothing counts as published. Returns its name."""
+    name = secrets.token_hex(8)
+    connection.execute("DELETE FROM current")
+    connection.execute("INSERT INTO epoch (name) VALUES (?)", (name,))
+    return name
+
+
+def current_epoch(connection: Connection) -> str:
+    """The epoch that deltas are appended to, empty before the first."""
+    row = connection.execute("SELECT name FROM epoch ORDER BY number DESC LIMIT 1").fetchone()
+    return "" if row is None else str(row[0])
+
+
+def heads(connection: Connection) -> dict[str, int]:
+    """The last sequence number of each table in the current epoch."""
+    number = _number(connection, current_epoch(connection))
+    return dict(connection.execute("SELECT name, max(seq) FROM delta WHERE epoch = ? GROUP BY name", (number,)))
+
+
+def written(connection: Connection, table: str, source: Source) -> dict[str, bytes]:
+    """What the feed says of every entity of a table, by entity, as `changes` takes it."""
+    rows = connection.execute("SELECT entity, columns FROM current WHERE name = ? AND source = ?", (table, source))
+    return dict(rows)
+
+
+def changes(before: bytes | None, values: Mapping[str, Value | None], confirmed: frozenset[str] = frozenset()) -> Changes:
+    """The values that differ from what the feed said before. Columns in `confirmed` are said again although equal."""
+    known = _columns(before)
+    packed = {name: _pack(value) for name, value in values.items()}
+    return {name: raw for name, raw in packed.items() if _is_news(known.get(name), raw, is_confirmed=name in confirmed)}
+
+
+def append(
+    connection: Connection, table: str, source: Source, as_of: int, changed: Iterable[tuple[str, Changes]]
+) -> int:
+    """Appends one delta per entity that has changes; `as_of` in microseconds. Returns how many there were."""
+    number = _number(connection, current_epoch(connection))
+    seq = first = heads(connection).get(table, 0)
+    for entity, values in changed:
+        if values:
+            seq += 1
+            delta = Delta(table=table, seq=seq, entity=entity, as_of=as_of, values=values)
+            connection.execute("INSERT INTO delta VALUES (?, ?, ?, ?)", (number, table, seq, pack(delta)))
+            replaced = _note(connection, source, delta)
+            if table == VISITOR:
+                dead = [(number, table, old) for old in replaced]
+                connection.executemany("DELETE FROM delta WHERE epoch = ? AND name = ? AND seq = ?", dead)
+    return seq - first
+
+
+def page(connection: Connection, query: Query) -> Page:
+    """What comes after a cursor. An unknown cursor is reset; an unknown epoch with `until` is a `ContractError`."""
+    epoch, ends = query.cursor.epoch, query.until
+    if ends is None:
+        epoch, ends = current_epoch(connection), heads(connection)
+    number = _number(connection, epoch)
+    if number == 0 and query.until is not None:
+        raise ContractError(f"this origin never had an epoch {epoch!r}: ask the one that the record came from", "epoch")
+    asked = query.cursor.positions
+    is_reset = epoch != query.cursor.epoch or any(asked.get(name, 0) > end for name, end in ends.items())
+    positions = {name: 0 if is_reset else asked.get(name, 0) for name in ends}
+    rows = _rows(connection, number, positions, ends)
+    found = list(_bounded(rows, min(query.limit, MAX_ROWS)))
+    positions.update((name, seq) for name, seq, _ in found)
+    return Page(
+        cursor=Cursor(epoch=epoch, positions=positions),
+        deltas=tuple(msgspec.Raw(body) for _, _, body in found),
+        is_reset=is_reset,
+        is_last=next(rows, None) is None,
+    )
+
+
+def last_said(connection: Connection, table: str, entity: str, column: str) -> FeatureDelta | None:
+    """The delta with the newest batch value of a column, None when the feed never gave one."""
+    row = connection.execute(
+        "SELECT columns FROM current WHERE name = ? AND source = ? AND entity = ?", (table, Source.BATCH, entity)
+    ).fetchone()
+    note = _columns(row and row[0]).get(column)
+    if note is None:
+        return None
+    number = _number(connection, current_epoch(connection))
+    select = "SELECT body FROM delta WHERE epoch = ? AND name = ? AND seq = ?"
+    return decode(connection.execute(select, (number, table, note.seq)).fetchone()[0], FeatureDelta)
+
+
+def _number(connection: Connection, epoch: str) -> int:
+    row = connection.execute("SELECT number FROM epoch WHERE name = ?", (epoch,)).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def _columns(blob: bytes | None) -> Columns:
+    return {} if blob is None else _NOTES.decode(blob)
+
+
+def _pack(value: Value | None) -> msgspec.Raw:
+    return msgspec.Raw(pack(dict(sorted(value.items())) if isinstance(value, dict) else value))
+
+
+def _is_news(note: Written | None, raw: msgspec.Raw, *, is_confirmed: bool) -> bool:
+    if note is None:
+        return raw != _ABSENT
+    return is_confirmed or note.digest != _digest(raw)
+
+
+def _digest(raw: msgspec.Raw) -> str:
+    return content_digest(bytes(raw))[:_DIGEST_DIGITS]
+
+
+def _note(connection: Connection, source: Source, delta: Delta) -> set[int]:
+    """Notes what a delta says of its columns. Returns the deltas that say nothing any more."""
+    key = (delta.table, source, delta.entity)
+    select = "SELECT columns FROM current WHERE name = ? AND source = ? AND entity = ?"
+    row = connection.execute(select, key).fetchone()
+    before = _columns(row and row[0])
+    after = before | {name: Written(seq=delta.seq, digest=_digest(raw)) for name, raw in delta.values.items()}
+    connection.execute("INSERT OR REPLACE INTO current VALUES (?, ?, ?, ?)", (*key, pack(after)))
+    return {note.seq for note in before.values()} - {note.seq for note in after.values()}
+
+
+def _rows(
+    connection: Connection, epoch: int, positions: Mapping[str, int], ends: Mapping[str, int]
+) -> Iterator[tuple[str, int, bytes]]:
+    select = "SELECT name, seq, body FROM delta WHERE epoch = ? AND name = ? AND seq > ? AND seq <= ? ORDER BY seq"
+    for name, end in sorted(ends.items()):
+        yield from connection.execute(select, (epoch, name, positions[name], end))
+
+
+def _bounded(rows: Iterator[tuple[str, int, bytes]], limit: int) -> Iterator[tuple[str, int, bytes]]:
+    """At most `limit` rows, and no more once they exceed `MAX_BYTES`; always one, so that readers get on."""
+    size = 0
+    for row in islice(rows, limit):
+        yield row
+        size += len(row[2])
+        if size >= MAX_BYTES:
+            return

@@ -1,0 +1,170 @@
+import numpy as np
+import pytest
+from builders import TABLE, column
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contracts.catalog import ColumnData
+from contracts.errors import ContractError, NotRunnableError
+from contracts.features import Cursor, FeatureDelta, FeatureValue, Status, Value, ValueType
+from engine.snapshot import Column, Snapshot, Table, read_column
+
+CURSOR = Cursor(epoch="e", positions={"products": 1})
+LIVE = ("price", "title", "is_new")
+ALL = {**TABLE, "is_new": (ValueType.BOOL, [True, False, True, False, True])}
+
+
+def snapshot() -> Snapshot:
+    read = {name: read_column(column(kind, values), 5, is_live=name in LIVE) for name, (kind, values) in ALL.items()}
+    return Snapshot({"products": Table("products", read)})
+
+
+def delta(entity: str, as_of: int = 10, table: str = "products", **values: Value | None) -> FeatureDelta:
+    return FeatureDelta(table=table, seq=1, entity=entity, as_of=as_of, values=values)
+
+
+def values_of(view: Snapshot, name: str) -> list[Value]:
+    return [view.tables["products"].columns[name].value_at(row) for row in range(5)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        (ValueType.BOOL, [True, False]),
+        (ValueType.INT, [-(2**63), 2**63 - 1]),
+        (ValueType.TIMESTAMP, [0, 1]),
+        (ValueType.DOUBLE, [0.1, -0.0]),
+        (ValueType.STRING, ["", "ä"]),
+        (ValueType.STRINGS, [(), ("x", "y", "x")]),
+        (ValueType.NUMBERS, [{"x": 1.5, "y": 2.0}, {}]),
+    ],
+)
+def test_a_column_reads_back_what_was_written(kind: ValueType, values: list[Value]) -> None:
+    read = read_column(column(kind, values), 2)
+    assert [read.value_at(row) for row in (0, 1)] == values
+    assert [type(read.value_at(row)) for row in (0, 1)] == [type(value) for value in values]
+    assert read.status_at(0, now=0) is Status.PRESENT
+
+
+def test_an_empty_map_column_needs_no_numbers() -> None:
+    assert read_column(column(ValueType.NUMBERS, [{}, {}]), 2).value_at(1) == {}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        ColumnData(type=ValueType.INT, values=b"1234567"),
+        ColumnData(type=ValueType.INT, values=bytes(8)),
+        ColumnData(type=ValueType.INT, values=bytes(16), status=b"\0"),
+        ColumnData(type=ValueType.INT, values=bytes(16), status=b"\0\x05"),
+        ColumnData(type=ValueType.STRING, values=bytes(8), dictionary=()),
+        ColumnData(type=ValueType.STRING, values=b"\xff" * 8, dictionary=("a",)),
+        ColumnData(type=ValueType.STRINGS, values=bytes(4), dictionary=("a",)),
+        ColumnData(type=ValueType.STRINGS, values=b"", offsets=bytes(16)),
+        ColumnData(type=ValueType.STRINGS, values=b"", offsets=np.array([0, 1, 0], dtype="<i8").tobytes()),
+        ColumnData(type=ValueType.STRINGS, values=b"", offsets=np.array([0, 0, 1], dtype="<i8").tobytes()),
+        ColumnData(type=ValueType.STRINGS, values=b"", offsets=np.array([1, 1, 1], dtype="<i8").tobytes()),
+        ColumnData(
+            type=ValueType.NUMBERS,
+            values=bytes(4),
+            dictionary=("a",),
+            offsets=np.array([0, 1, 1], dtype="<i8").tobytes(),
+        ),
+    ],
+)
+def test_bytes_that_do_not_fit_are_refused(data: ColumnData) -> None:
+    with pytest.raises(NotRunnableError, match="do not fit"):
+        read_column(data, 2)
+
+
+def test_a_list_column_without_offsets_cannot_be_read() -> None:
+    with pytest.raises(NotRunnableError, match="offsets"):
+        Column(ValueType.STRINGS, np.zeros(1, dtype=np.int32), dictionary=("a",)).value_at(0)
+    with pytest.raises(NotRunnableError, match="numbers"):
+        Column(ValueType.NUMBERS, np.zeros(1, dtype=np.int32), dictionary=("a",)).value_at(0)
+
+
+def test_deltas_change_live_columns_and_leave_the_old_snapshot_alone() -> None:
+    before = snapshot()
+    after = before.with_deltas([delta("b", price=7, title="Brot", is_new=True)], CURSOR)
+    assert values_of(after, "price") == [100, 7, 300, 400, 500]
+    assert values_of(after, "title") == ["Apple", "Brot", "Cheese", "Dates", "Eggs"]
+    assert values_of(after, "is_new") == [True, True, True, False, True]
+    assert values_of(before, "price") == [100, 200, 300, 400, 500]
+    assert after.cursor == CURSOR
+    assert after.tables["products"].row_of is before.tables["products"].row_of
+
+
+def test_a_value_of_the_future_is_missing_until_its_time() -> None:
+    table = snapshot().with_deltas([delta("a", as_of=50, price=1)], CURSOR).tables["products"]
+    assert table.columns["price"].status_at(0, now=49) is Status.MISSING
+    assert table.columns["price"].status_at(0, now=50) is Status.PRESENT
+    assert table.columns["price"].status_at(1, now=49) is Status.PRESENT
+    assert table.newest == 50
+    assert snapshot().tables["products"].newest == 0
+
+
+def test_none_withdraws_a_value_and_the_next_one_brings_it_back() -> None:
+    gone = snapshot().with_deltas([delta("a", price=None, title=None)], CURSOR)
+    assert gone.tables["products"].columns["price"].status_at(0, now=99) is Status.MISSING
+    back = gone.with_deltas([delta("a", as_of=11, price=3, title="Apfel")], CURSOR)
+    assert back.tables["products"].columns["price"].status_at(0, now=99) is Status.PRESENT
+    assert values_of(back, "title")[0] == "Apfel"
+
+
+def test_what_is_unknown_or_not_live_is_passed_over() -> None:
+    deltas = [delta("zz", price=1), delta("a", colour="red"), delta("a", table="x", price=1), delta("a", stock=0)]
+    after = snapshot().with_deltas(deltas, CURSOR)
+    assert all(values_of(after, name) == values_of(snapshot(), name) for name in ("price", "stock"))
+
+
+def test_a_live_value_of_the_wrong_type_is_refused() -> None:
+    with pytest.raises(ContractError, match="expected int, got str"):
+        snapshot().with_deltas([delta("a", price="cheap")], CURSOR)
+
+
+def test_live_lists_change_row_by_row() -> None:
+    tags = Column(ValueType.STRINGS, np.zeros(0, dtype=np.int32), offsets=np.zeros(6, dtype=np.int64), is_live=True)
+    table = Table("products", {**snapshot().tables["products"].columns, "tags": tags})
+    after = Snapshot({"products": table}).with_deltas([delta("a", tags=("x",)), delta("b", tags=None)], CURSOR)
+    column = after.tables["products"].columns["tags"]
+    row, other = (after.tables["products"].row_of[item] for item in ("a", "b"))
+    assert (column.value_at(row), column.value_at(other)) == (("x",), ())
+    assert (column.status_at(row, 10), column.status_at(other, 10)) == (Status.PRESENT, Status.MISSING)
+
+
+def test_visitors_get_and_lose_values() -> None:
+    first = Snapshot({}).with_deltas([delta("v", table="visitor", own=("a",), taste=0.5)], CURSOR)
+    assert first.visitor("v") == {
+        "own": FeatureValue(value=("a",), as_of=10),
+        "taste": FeatureValue(value=0.5, as_of=10),
+    }
+    second = first.with_deltas([delta("v", table="visitor", own=None, gone=None)], CURSOR)
+    assert set(second.visitor("v")) == {"taste"}
+    assert second.visitor("w") == {}
+    assert second.visitor(None) == {}
+
+
+PRICES = st.lists(st.tuples(st.sampled_from("abcde"), st.integers(-9, 9) | st.none(), st.integers(1, 5)), max_size=12)
+
+
+@given(PRICES, st.integers(0, 12))
+def test_deltas_in_one_go_or_in_two_give_the_same(changes: list[tuple[str, int | None, int]], cut: int) -> None:
+    deltas = [delta(entity, as_of, price=value) for entity, value, as_of in changes]
+    whole = snapshot().with_deltas(deltas, CURSOR).tables["products"].columns["price"]
+    parts = snapshot().with_deltas(deltas[:cut], CURSOR).with_deltas(deltas[cut:], CURSOR)
+    split = parts.tables["products"].columns["price"]
+    for row in range(5):
+        assert [whole.status_at(row, now) for now in (0, 3, 9)] == [split.status_at(row, now) for now in (0, 3, 9)]
+        assert whole.value_at(row) == split.value_at(row)
+
+
+@given(PRICES)
+def test_the_last_delta_of_an_entity_holds(changes: list[tuple[str, int | None, int]]) -> None:
+    deltas = [delta(entity, as_of, price=value) for entity, value, as_of in changes]
+    price = snapshot().with_deltas(deltas, CURSOR).tables["products"].columns["price"]
+    for entity, value, as_of in {entity: (entity, value, as_of) for entity, value, as_of in changes}.values():
+        row = "abcde".index(entity)
+        assert price.status_at(row, now=as_of) is (Status.MISSING if value is None else Status.PRESENT)
+        assert price.status_at(row, now=as_of - 1) is Status.MISSING
+        assert value is None or price.value_at(row) == value
