@@ -37,4 +37,8 @@ def _progress(stage: str) -> None:
 
 def _text(built: Built, output: Path, size: int) -> str:
     sections = len(built.bundle.manifest.sections)
-    return f"{output}: {size / 1e6:.1f} MB in {sections} sections\nrevision {built.bundle.revision}"
+    lines = [f"{output}: {size:,} bytes in {sections} sections", f"revision {built.bundle.revision}"]
+    for model in built.report.models:
+        difference = f"{model.largest_difference:.1e}"
+        lines.append(f"model {model.name}: parity held at {model.points:,} points, largest difference {difference}")
+    return "\n".join(lines)

@@ -48,7 +48,11 @@ def run(options: argparse.Namespace) -> Outcome:
     verdicts = replay(recording, bundles)
     outcomes = Counter(verdict.outcome for verdict in verdicts)
     differences = tuple(verdict for verdict in verdicts if verdict.outcome != "identical")
-    report = ReplayReport(records=len(verdicts), outcomes=dict(outcomes), differences=differences[:SHOWN])
+    report = ReplayReport(
+        records=len(verdicts),
+        outcomes={str(name): count for name, count in outcomes.items()},
+        differences=differences[:SHOWN],
+    )
     return Outcome(report, _text(report), 1 if differences or not verdicts else 0)
 
 
