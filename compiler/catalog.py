@@ -99,20 +99,18 @@ class _Reading:
         if spec.name not in self._header:
             return encoded(spec.type, [], [])
         at = self._header.index(spec.name)
-        read = READERS[spec.type]
-        values: list[Value | None] = []
-        for row in rows:
-            cell = row.cells[at]
-            try:
-                values.append(read(cell) if cell else spec.default)
-            except CELL_ERRORS:
-                values.append(None)
-                self._problems.append(catalog_messages.bad_cell(self._where(row, at), spec.name, spec.type, cell))
-        empty = Status.MISSING if spec.default is None else Status.DEFAULT
-        statuses = [Status.PRESENT if row.cells[at] else empty for row in rows]
-        if Status.MISSING in statuses and not spec.is_nullable:
+        cells = [row.cells[at] for row in rows]
+        read, default = READERS[spec.type], spec.default
+        try:
+            values = [read(cell) if cell else default for cell in cells]
+        except CELL_ERRORS:
+            values = [self._value(spec, row, at) for row in rows]
+        if "" not in cells:
+            return encoded(spec.type, values, [])
+        empty = Status.MISSING if default is None else Status.DEFAULT
+        if empty is Status.MISSING and not spec.is_nullable:
             self._note_missing(spec, [row for row in rows if not row.cells[at]], at)
-        return encoded(spec.type, values, statuses)
+        return encoded(spec.type, values, [Status.PRESENT if cell else empty for cell in cells])
 
     def shown(self) -> list[Problem]:
         """The first problems in the order of the file, and how many more there are."""
@@ -175,6 +173,14 @@ class _Reading:
         if not row.cells[0]:
             self._problems.append(catalog_messages.id_missing(self._where(row, 0)))
         return bool(row.cells[0])
+
+    def _value(self, spec: ColumnSpec, row: _Row, at: int) -> Value | None:
+        cell = row.cells[at]
+        try:
+            return READERS[spec.type](cell) if cell else spec.default
+        except CELL_ERRORS:
+            self._problems.append(catalog_messages.bad_cell(self._where(row, at), spec.name, spec.type, cell))
+            return None
 
     def _note_missing(self, spec: ColumnSpec, rows: Sequence[_Row], at: int) -> None:
         self._problems += [

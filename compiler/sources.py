@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from compiler.diagnostics import CompileError, Problem, Where
+from compiler.diagnostics import declaration_messages as misfit
 from compiler.diagnostics import source_messages as say
 from compiler.places import SourceText, TomlError, Value, read_toml
 from compiler.reading.config import Declarations, Wiring, read_declarations, read_wiring
@@ -151,7 +152,7 @@ def _named_rules(written: Mapping[str, NamedRule], slots: Mapping[str, SlotSourc
             use = GUARD if guarded else RERANK if boosted else UNUSED
             rules[name] = Expression(name, rule.written, use, tables)
         if guarded and boosted:
-            log.append(say.guard_and_boost(boosted[0].places["boosts"], name, guarded[0].spec.name))
+            log.append(misfit.guard_and_boost(boosted[0].places["boosts"], name, guarded[0].spec.name))
     return rules
 
 

@@ -1,13 +1,14 @@
-"""Visitor state <-> sealed cookie: COSE_Encrypt0 (RFC 9052, section 5.2) with AES-256-GCM over CBOR, base64url.
+"""Visitor state <-> sealed cookie: COSE_Encrypt0 (RFC 9052, section 5.2) over CBOR with AES-256-GCM, as base64url.
 
-Strict on the way in: size, canonical base64 and the exact shape of the envelope are checked before any key is used, and
-nothing may follow it. Whatever is wrong, the answer is None: a bad cookie is a new visitor. What the state means
-lives in `edge.visitor`.
+Whatever comes back from a browser is checked in size and exact shape before any key is used, and nothing of it is
+parsed before it is authenticated. A cookie that is not ours, byte for byte, is no cookie: its bearer is a new visitor.
+Time is an argument. What the state means is `edge.visits`' affair.
 """
 
-import base64
-import binascii
-from dataclasses import dataclass
+import os
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 
 import cbor2
 from cryptography.exceptions import InvalidTag
@@ -16,102 +17,129 @@ from msgspec.structs import replace
 
 from contracts.codec import decode_cbor, encode_cbor
 from contracts.errors import ContractError
-from contracts.visitor_state import VisitorState
+from contracts.visitor_state import CapCount, VisitorState
 
-MAX_COOKIE_BYTES = 4096
+MAX_OCTETS = 4096  # name and value, as browsers count (RFC 6265bis, section 5.6)
+MAX_AGE_S = 30 * 24 * 3600
 NONCE_BYTES = 12
-LIFE_S = 180 * 24 * 3600
-_TAG_ENCRYPT0 = 16
-_PROTECTED = cbor2.dumps({1: 3})
 _TAG_BYTES = 16
+_ENCRYPT0 = 16  # the CBOR tag of COSE_Encrypt0
+_PROTECTED = cbor2.dumps({1: 3})  # alg: A256GCM (RFC 9053, section 4.1)
 
 
 @dataclass(frozen=True)
 class CookieJar:
-    """Name and keys of the cookie. `keys` maps key ids to keys; the first seals, all of them open."""
+    """The keys by kid, which of them seals, and whether the cookie must travel over https alone."""
 
-    keys: dict[bytes, bytes]
+    kid: str
+    keys: dict[str, bytes] = field(repr=False)
     is_secure: bool = True
+    new_nonce: Callable[[], bytes] = lambda: os.urandom(NONCE_BYTES)
 
     @property
     def name(self) -> str:
         """`__Host-` binds the cookie to this host and to https; plain http (dev) cannot have that."""
         return "__Host-ew" if self.is_secure else "ew"
 
-    def seal(self, state: VisitorState, nonce: bytes) -> str:
-        """The cookie's value for a state, shortened until a browser keeps it. `nonce` is 12 random bytes, used once."""
-        value = self._sealed(state, nonce)
-        while len(self.name) + len(value) > MAX_COOKIE_BYTES:
-            state = shortened(state)
-            value = self._sealed(state, nonce)
-        return value
+    def open(self, header: str, now: int) -> VisitorState | None:
+        """The state in a Cookie header at `now` (microseconds); None for a stranger, a forgery, an old cookie."""
+        value = next((text for name, text in _pairs(header) if name == self.name), None)
+        state = None if value is None or len(self.name) + len(value) > MAX_OCTETS else self._unsealed(value)
+        return None if state is None or now - state.seen_at > MAX_AGE_S * 1_000_000 else state
 
-    def open(self, value: str) -> VisitorState | None:
-        """The state in a cookie's value, None for anything that this jar did not seal."""
-        if len(self.name) + len(value) > MAX_COOKIE_BYTES:
+    def seal(self, state: VisitorState) -> str:
+        """A Set-Cookie header. State that does not fit is evicted: the same state always loses the same parts."""
+        value = self._sealed(encode_cbor(state))
+        leaner = _leaner(state)
+        while len(self.name) + len(value) > MAX_OCTETS:
+            value = self._sealed(encode_cbor(next(leaner)))
+        return f"{self.name}={value}; Max-Age={MAX_AGE_S}; {self._attributes}"
+
+    def clear(self) -> str:
+        """A Set-Cookie header that removes the cookie."""
+        return f"{self.name}=; Max-Age=0; {self._attributes}"
+
+    @property
+    def _attributes(self) -> str:
+        return "Path=/; HttpOnly; SameSite=Lax" + ("; Secure" if self.is_secure else "")
+
+    def _sealed(self, plain: bytes) -> str:
+        nonce = self.new_nonce()
+        sealed = AESGCM(self.keys[self.kid]).encrypt(nonce, plain, self._aad())
+        return _text(_message(self.kid, nonce, sealed))
+
+    def _unsealed(self, value: str) -> VisitorState | None:
+        message = _bytes(value)
+        parts = None if message is None else self._parts(message)
+        if parts is None:
             return None
+        key, nonce, sealed = parts
         try:
-            data = base64.urlsafe_b64decode(value + "=" * (-len(value) % 4))
-            if _text(data) != value:
-                return None
-            return self._opened(data)
-        except (binascii.Error, ValueError, ContractError, InvalidTag):
+            return decode_cbor(AESGCM(key).decrypt(nonce, sealed, self._aad()), VisitorState, max_bytes=MAX_OCTETS)
+        except (InvalidTag, ContractError):
             return None
 
-    def header(self, value: str, *, max_age_s: int = LIFE_S) -> str:
-        """The Set-Cookie header's value."""
-        secure = "; Secure" if self.is_secure else ""
-        return f"{self.name}={value}; Path=/; Max-Age={max_age_s}; HttpOnly; SameSite=Lax{secure}"
-
-    def _sealed(self, state: VisitorState, nonce: bytes) -> str:
-        kid, key = next(iter(self.keys.items()))
-        sealed = AESGCM(key).encrypt(nonce, encode_cbor(state), self._aad())
-        return _text(_envelope(kid, nonce) + _byte_string_head(len(sealed)) + sealed)
-
-    def _opened(self, data: bytes) -> VisitorState | None:
+    def _parts(self, message: bytes) -> tuple[bytes, bytes, bytes] | None:
+        """Key, nonce and ciphertext, if writing them again gives exactly this message."""
         for kid, key in self.keys.items():
-            head = _envelope(kid, data[len(_envelope(kid, b"")) :][:NONCE_BYTES])
-            if data.startswith(head):
-                sealed = _only_byte_string(data[len(head) :])
-                nonce = head[-NONCE_BYTES:]
-                return decode_cbor(AESGCM(key).decrypt(nonce, sealed, self._aad()), VisitorState)
+            start = len(_message(kid, b"", b"")) - 1
+            nonce, rest = message[start : start + NONCE_BYTES], message[start + NONCE_BYTES :]
+            sealed = rest[_head_bytes(rest) :]
+            if len(sealed) >= _TAG_BYTES and _message(kid, nonce, sealed) == message:
+                return key, nonce, sealed
         return None
 
     def _aad(self) -> bytes:
+        """The Enc_structure (RFC 9052, section 5.3): a cookie holds under its own name alone."""
         return cbor2.dumps(["Encrypt0", _PROTECTED, self.name.encode()])
 
 
-def shortened(state: VisitorState) -> VisitorState:
-    """The state with its least valuable part gone: old event ids, then the oldest caps, then the largest fold."""
-    if len(state.recent_events) > 4:
-        return replace(state, recent_events=state.recent_events[len(state.recent_events) // 2 :])
-    if state.caps:
-        oldest = min(state.caps, key=lambda name: (max(cap.since for cap in state.caps[name].values()), name))
-        return replace(state, caps={name: caps for name, caps in state.caps.items() if name != oldest})
-    if state.folds:
-        largest = max(state.folds, key=lambda digest: (len(cbor2.dumps(state.folds[digest])), digest))
-        return replace(state, folds={key: fold for key, fold in state.folds.items() if key != largest})
-    return VisitorState(consent=state.consent)
+def _message(kid: str, nonce: bytes, sealed: bytes) -> bytes:
+    return cbor2.dumps(cbor2.CBORTag(_ENCRYPT0, [_PROTECTED, {4: kid.encode(), 5: nonce}, sealed]))
 
 
-def _envelope(kid: bytes, nonce: bytes) -> bytes:
-    """The bytes of COSE_Encrypt0 before its ciphertext: tag 16, three parts, headers {1: 3} and {4: kid, 5: nonce}."""
-    head = bytes([0xC0 | _TAG_ENCRYPT0, 0x83]) + cbor2.dumps(_PROTECTED) + b"\xa2\x04" + cbor2.dumps(kid)
-    return head + b"\x05" + bytes([0x40 | NONCE_BYTES]) + nonce
+def _head_bytes(text: bytes) -> int:
+    """How long the head is of the CBOR byte string that is `text` (RFC 8949, section 3)."""
+    return 1 if len(text) <= 24 else 2 if len(text) <= 257 else 3
 
 
-def _byte_string_head(size: int) -> bytes:
-    return cbor2.dumps(b"\0" * size)[:-size]
-
-
-def _only_byte_string(data: bytes) -> bytes:
-    """The byte string that `data` is, exactly and canonically encoded. Raises `ContractError` for anything else."""
-    for width in (1, 2, 3):
-        sealed = data[width:]
-        if len(sealed) >= _TAG_BYTES and data[:width] == _byte_string_head(len(sealed)):
-            return sealed
-    raise ContractError("not one byte string")
+def _pairs(header: str) -> Iterator[tuple[str, str]]:
+    for part in header.split(";"):
+        name, _, value = part.strip().partition("=")
+        yield name, value
 
 
 def _text(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+    return urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def _bytes(value: str) -> bytes | None:
+    """The bytes of canonical base64url without padding, None for anything else."""
+    try:
+        data = urlsafe_b64decode(value + "=" * (-len(value) % 4))
+    except ValueError:
+        return None
+    return data if _text(data) == value else None
+
+
+def _leaner(state: VisitorState) -> Iterator[VisitorState]:
+    """The state with ever less: old event hashes, then the oldest caps, then the largest folds."""
+    while state.recent_events:
+        state = replace(state, recent_events=state.recent_events[len(state.recent_events) // 2 + 1 :])
+        yield state
+    for name, item in sorted(_cap_keys(state), key=lambda key: (state.caps[key[0]][key[1]].since, key)):
+        state = replace(state, caps=_without(state.caps, name, item))
+        yield state
+    for digest in sorted(state.folds, key=lambda key: (-len(encode_cbor(state.folds[key])), key)):
+        state = replace(state, folds={key: value for key, value in state.folds.items() if key != digest})
+        yield state
+
+
+def _cap_keys(state: VisitorState) -> list[tuple[str, str]]:
+    return [(name, item) for name, counts in state.caps.items() for item in counts]
+
+
+def _without(caps: dict[str, dict[str, CapCount]], name: str, item: str) -> dict[str, dict[str, CapCount]]:
+    kept = {key: count for key, count in caps[name].items() if key != item}
+    others = {key: counts for key, counts in caps.items() if key != name}
+    return {**others, name: kept} if kept else others

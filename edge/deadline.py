@@ -24,6 +24,14 @@ _log = logging.getLogger("edgewise")
 
 
 @dataclass(frozen=True, slots=True)
+class Arrival:
+    """When a request's last byte had arrived, and how late the loop ran then."""
+
+    at_s: float
+    lateness_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Deadline:
     """A budget from the instant at which a request had arrived, and how late the loop ran then."""
 
@@ -62,12 +70,13 @@ class LoopGauge:
 class Timely:
     """What was decided, the request as it was decided, and how often the engine failed on the way.
 
-    After one bug the answers are those of a request out of time, after two they are plain.
+    After one bug the answers are those of a request out of time, after two they are plain (`is_plain`).
     """
 
     request: DecisionRequest
     decisions: Decisions
     bugs: int = 0
+    is_plain: bool = False
 
 
 def decide_in_time(
@@ -80,8 +89,8 @@ def decide_in_time(
 ) -> Timely:
     """Decides within the deadline, and answers whatever happens.
 
-    A request that is out of time on entry is decided as overloaded. When the engine has a bug it is asked once more, out
-    of time from the start (cause internal_error); when that fails too, every slot is plain.
+    A request that is out of time on entry is decided as overloaded. When the engine has a bug it is asked once more,
+    out of time from the start (cause internal_error); when that fails too, every slot is plain.
     """
     if deadline.is_over(clock()):
         request = replace(request, is_overloaded=True)
@@ -93,9 +102,9 @@ def decide_in_time(
     for bugs, attempt in enumerate(attempts):
         try:
             return Timely(attempt, decide(loaded, attempt, snapshot, controls, out_of_time), bugs)
-        except Exception:
+        except Exception:  # noqa: BLE001 - the runtime's only one: a bug in the engine must not cost an answer
             _log.exception("the engine failed on request %s; a lower tier answers", request.request_id)
-    return Timely(request, _all_plain(loaded, request), len(attempts))
+    return Timely(attempts[-1], _all_plain(loaded, request), len(attempts), is_plain=True)
 
 
 def _all_plain(loaded: LoadedBundle, request: DecisionRequest) -> Decisions:

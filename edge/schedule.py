@@ -1,13 +1,32 @@
-"""When to try again. Pure: chance comes in as u in [0, 1), nothing here sleeps."""
+"""When to ask again: pure arithmetic. Chance is an argument, and nobody sleeps here: that is for `edge.tasks`."""
 
-FIRST_S = 0.5
-LONGEST_S = 30.0
+from dataclasses import dataclass
+
+_MAX_DOUBLINGS = 16
 
 
-def backoff_s(failures: int, u: float) -> float:
-    """How long to wait after so many failures in a row: exponential, capped, fully jittered.
+@dataclass(frozen=True)
+class Pace:
+    """How often something is asked for when all goes well, and how the wait grows while it fails. In seconds."""
 
-    Full jitter spreads a fleet's retries best (Marc Brooker, "Exponential Backoff And Jitter", AWS 2015).
+    interval_s: float
+    first_wait_s: float = 0.5
+    longest_wait_s: float = 30.0
+
+
+REGISTRY = Pace(interval_s=1.0)
+FEATURES = Pace(interval_s=0.1)  # the long poll itself waits; small changes in a row come as one page
+CONTROLS = Pace(interval_s=0.05, longest_wait_s=2.0)  # a kill must arrive soon after the origin is back
+UPLINK = Pace(interval_s=0.25)
+
+
+def next_ask_s(pace: Pace, failures: int, u: float, told_s: float | None = None) -> float:
+    """Seconds until the next ask after `failures` in a row; u in [0, 1) spreads the nodes.
+
+    Waits double from the first one, and each lies between half of its value and all of it. `told_s` is what the other
+    side asked for (Retry-After); it is obeyed up to the longest wait.
     """
-    ceiling = min(LONGEST_S, FIRST_S * 2.0 ** min(failures - 1, 16))
-    return ceiling * u
+    if failures == 0:
+        return pace.interval_s * (0.75 + 0.5 * u)
+    wait_s = min(pace.longest_wait_s, pace.first_wait_s * 2.0 ** min(failures - 1, _MAX_DOUBLINGS))
+    return max(min(told_s or 0.0, pace.longest_wait_s), wait_s * (0.5 + 0.5 * u))

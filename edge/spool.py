@@ -1,9 +1,9 @@
 """What must outlive this process until the origin has it: events and decision records, in one SQLite file.
 
-An event is acknowledged after its commit (WAL, synchronous=FULL). One thread does all writing: it gathers whatever waits
-into one transaction. The file is capped. When it is full, events are refused with an error; records are dropped and
-counted, and the next record that is kept says how many were. Records take at most half of the room, so that events
-have the rest.
+An event is acknowledged after its commit (WAL, synchronous=FULL). One thread does all writing: it gathers whatever
+waits into one transaction. The file is capped. When it is full, events are refused with an error; records are dropped
+and counted, and the next record that is kept says how many were. Records take at most half of the room, so that
+events have the rest.
 """
 
 import asyncio
@@ -99,8 +99,7 @@ class Spool:
         self.dropped = 0
         self._database = sqlite3.connect(path, check_same_thread=False)
         self._database.executescript(_TABLES)
-        (page_bytes,) = self._database.execute("PRAGMA page_size").fetchone()
-        self._max_pages = max_bytes // page_bytes
+        self._max_pages = max_bytes // self._pragma("page_size")
         self._database.execute(f"PRAGMA max_page_count = {self._max_pages}")
         self._lock = threading.Lock()
         self._counts = {kind: self._count(kind) for kind in Kind}
@@ -207,8 +206,11 @@ class Spool:
             self._unmarked += records - marked
 
     def _has_room_for_records(self) -> bool:
-        pages, free = (self._database.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count"))
-        return bool((pages - free) * 2 < self._max_pages)
+        return (self._pragma("page_count") - self._pragma("freelist_count")) * 2 < self._max_pages
+
+    def _pragma(self, name: str) -> int:
+        (value,) = self._database.execute(f"PRAGMA {name}").fetchone()
+        return int(value)
 
     def _count(self, kind: Kind) -> int:
         (count,) = self._database.execute(f"SELECT count(*) FROM {kind}").fetchone()

@@ -1,9 +1,9 @@
 """Feature deltas on this node's disk, and how they become snapshots.
 
-The file holds, for every entity and set of columns, the newest delta of the feed, and the cursor, in one transaction per
-page. Deltas carry absolute values, so applying what is kept in order gives the state of the feed; a restart or a
-new bundle takes up from there. Values that do not fit the bundle are passed over: the feed may serve another one
-too. All calls block and belong in a thread, one at a time.
+The file holds, for every entity and set of columns, the newest delta of the feed, and the cursor, in one transaction
+per page. Deltas carry absolute values, so applying what is kept in order gives the state of the feed; a restart or a
+new bundle takes up from there. Values that do not fit the bundle are passed over: the feed may serve another one too.
+All calls block and belong in a thread, one at a time.
 """
 
 import sqlite3
@@ -30,6 +30,9 @@ CREATE TABLE IF NOT EXISTS feed (one INTEGER PRIMARY KEY CHECK (one = 1), cursor
 
 class FeedFile:
     """The feed as far as this node has read it. `cursor` and `answered_at` (node's clock, microseconds) are on disk."""
+
+    cursor: Cursor
+    answered_at: int | None
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -64,8 +67,8 @@ class FeedFile:
         self._database = sqlite3.connect(path, check_same_thread=False)
         self._database.executescript(_TABLES)
         row = self._database.execute("SELECT cursor, answered_at FROM feed").fetchone()
-        self.cursor: Cursor = Cursor() if row is None else decode(row[0], Cursor)
-        self.answered_at: int | None = None if row is None else row[1]
+        self.cursor = Cursor() if row is None else decode(row[0], Cursor)
+        self.answered_at = None if row is None else row[1]
 
     def _chunks(self) -> Iterator[list[FeatureDelta]]:
         rows = self._database.execute("SELECT body FROM delta ORDER BY name, seq")

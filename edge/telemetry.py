@@ -82,7 +82,7 @@ class Telemetry:
         lines: list[str] = []
         for metric, samples in (*self._counts.items(), *gauges.items()):
             lines += _head(metric)
-            lines += [f"{metric.name}{_labels(metric, labels)} {_number(value)}" for labels, value in sorted(samples.items())]
+            lines += [_sample(metric, labels, value) for labels, value in sorted(samples.items())]
         return "\n".join([*lines, *_head(DURATION), *self._buckets(), ""])
 
     def _buckets(self) -> Iterator[str]:
@@ -118,6 +118,10 @@ class Recent:
 
 def _head(metric: Metric) -> list[str]:
     return [f"# HELP {metric.name} {metric.help}", f"# TYPE {metric.name} {metric.type}"]
+
+
+def _sample(metric: Metric, labels: Labels, value: float) -> str:
+    return f"{metric.name}{_labels(metric, labels)} {_number(value)}"
 
 
 def _labels(metric: Metric, values: Labels) -> str:

@@ -61,7 +61,9 @@ class HttpTransport:
 
     def __init__(self, origin: str) -> None:
         headers = {"Accept": MSGPACK, "Content-Type": MSGPACK}
-        self._client = httpx.AsyncClient(base_url=origin, headers=headers, timeout=httpx.Timeout(_GRACE_S, connect=_CONNECT_S))
+        self._client = httpx.AsyncClient(
+            base_url=origin, headers=headers, timeout=httpx.Timeout(_GRACE_S, connect=_CONNECT_S)
+        )
 
     async def feed(self, cursor: Cursor, wait_s: float) -> FeedPage:
         """One page of `GET /v1/feed`."""

@@ -75,8 +75,9 @@ def exposed(state: VisitorState, caps: Iterable[Cap], items: Iterable[str], now:
         counts = counted.setdefault(cap.name, {})
         for item in shown:
             before = counts.get(item)
-            is_running = before is not None and _is_within(cap, before, now)
-            counts[item] = CapCount(count=before.count + 1, since=before.since) if before and is_running else _first(now)
+            if before is None or not _is_within(cap, before, now):
+                before = CapCount(count=0, since=now)
+            counts[item] = replace(before, count=before.count + 1)
     return replace(state, caps={name: counts for name, counts in counted.items() if counts})
 
 
@@ -87,10 +88,6 @@ def exposures(state: VisitorState, caps: Iterable[Cap], now: int) -> dict[str, d
         for cap in caps
     }
     return {name: counts for name, counts in within.items() if counts}
-
-
-def _first(now: int) -> CapCount:
-    return CapCount(count=1, since=now)
 
 
 def _is_within(cap: Cap, count: CapCount, now: int) -> bool:

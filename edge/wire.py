@@ -52,6 +52,7 @@ _STATUS: dict[type[EdgewiseError], tuple[int, str]] = {
     ContractError: (400, "Bad Request"),
     NoBundleError: (503, "Service Unavailable"),
     SpoolFullError: (503, "Service Unavailable"),
+    EdgewiseError: (500, "Internal Server Error"),
 }
 
 
@@ -74,7 +75,7 @@ async def read_body(scope: Scope, receive: Receive) -> bytes:
     declared = header(scope, b"content-length")
     if declared.isdecimal() and int(declared) > MAX_BODY_BYTES:
         raise TooLargeError(f"{declared} bytes, at most {MAX_BODY_BYTES} are accepted")
-    body = b""
+    body: bytes = b""
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
@@ -109,15 +110,15 @@ def accepted(accept: str) -> str:
     raise NotAcceptableError(f"this node writes {', '.join(WIRE_FORMATS)}")
 
 
-async def answer(scope: Scope, send: Send, value: object, headers: Iterable[Header] = (), status: int = 200) -> None:
-    """Sends a contract in the media type that the client accepts."""
+async def answer(scope: Scope, send: Send, value: object, headers: Iterable[Header] = (), status: int = 200) -> int:
+    """Sends a contract in the media type that the client accepts, and returns the status."""
     media_type = accepted(header(scope, b"accept"))
     body = WIRE_FORMATS[media_type].encode(value)
-    await send_bytes(send, status, media_type, body, headers)
+    return await send_bytes(send, status, media_type, body, headers)
 
 
-async def send_bytes(send: Send, status: int, media_type: str, body: bytes, headers: Iterable[Header] = ()) -> None:
-    """Sends a whole answer. Nothing that is decided may be stored by a cache."""
+async def send_bytes(send: Send, status: int, media_type: str, body: bytes, headers: Iterable[Header] = ()) -> int:
+    """Sends a whole answer and returns its status. Nothing that is decided may be stored by a cache."""
     start: list[Header] = [
         (b"content-type", media_type.encode()),
         (b"content-length", str(len(body)).encode()),
@@ -127,14 +128,14 @@ async def send_bytes(send: Send, status: int, media_type: str, body: bytes, head
     ]
     await send({"type": "http.response.start", "status": status, "headers": start})
     await send({"type": "http.response.body", "body": body})
+    return status
 
 
 async def send_problem(send: Send, error: EdgewiseError, headers: Iterable[Header] = ()) -> int:
     """Sends the problem document of an error and returns its status."""
     status, body = problem(error)
     retry: list[Header] = [(b"retry-after", str(RETRY_AFTER_S).encode())] if status == 503 else []
-    await send_bytes(send, status, "application/problem+json", body, [*retry, *headers])
-    return status
+    return await send_bytes(send, status, "application/problem+json", body, [*retry, *headers])
 
 
 def query_values(scope: Scope) -> Mapping[str, str]:

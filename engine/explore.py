@@ -124,5 +124,8 @@ def _groups(slot: LoadedSlot, ranked: Ranked) -> NDArray[np.int64] | None:
     batch = ranked.batch
     column = batch.table.columns[slot.spec.diversity.column]
     _, groups = np.unique(column.values[batch.rows], return_inverse=True)
-    statuses = [column.status_at(row, batch.scope.now) for row in batch.rows.tolist()]
-    return np.where([status > Status.DEFAULT for status in statuses], -1, groups)
+    if column.status is not None:
+        groups = np.where(column.status[batch.rows] > Status.DEFAULT, -1, groups)
+    if column.as_of is not None:
+        groups = np.where(column.as_of[batch.rows] > batch.scope.now, -1, groups)
+    return groups

@@ -62,21 +62,7 @@ T = TypeVar("T")
 def load(bundle: Bundle) -> LoadedBundle:
     """The bundle, ready to run. Raises `ContractError` or `NotRunnableError` naming the section at fault."""
     _check_manifest(bundle)
-    schema = bundle.read("schema", FeatureSchema)
-    catalog = bundle.read("catalog", CatalogSchema)
-    with _section("schema"):
-        _check_folds(schema)
-    tables = {spec.name: _table(bundle, spec) for spec in catalog.tables}
-    models = _read_or(bundle, "models", ModelSet(models=()))
-    parts = Parts(
-        schema=schema,
-        specs={spec.name: spec for spec in catalog.tables},
-        tables=tables,
-        rules=_rules(bundle),
-        models={model.name: model for model in models.models},
-        scorers=_scorers(bundle, models),
-        fallbacks={table.slot: table for table in _read_or(bundle, "fallbacks", FallbackTable(now=0, slots=())).slots},
-    )
+    parts = _parts(bundle)
     slots = bundle.read("slots", SlotSet)
     experiments = _read_or(bundle, "experiments", ExperimentSpec())
     with _section("slots"):
@@ -86,14 +72,32 @@ def load(bundle: Bundle) -> LoadedBundle:
     return LoadedBundle(
         revision=bundle.revision,
         manifest=bundle.manifest,
-        schema=schema,
-        catalog=catalog,
+        schema=parts.schema,
+        catalog=parts.catalog,
         slots=loaded,
         pages=slots.pages,
         experiments=experiments,
         arm_policies=arms,
-        state_features=schema.of(Root.VISITOR_STATE),
-        snapshot=Snapshot(tables),
+        state_features=parts.schema.of(Root.VISITOR_STATE),
+        snapshot=Snapshot(parts.tables),
+    )
+
+
+def _parts(bundle: Bundle) -> Parts:
+    schema = bundle.read("schema", FeatureSchema)
+    with _section("schema"):
+        _check_folds(schema)
+    catalog = bundle.read("catalog", CatalogSchema)
+    models = _read_or(bundle, "models", ModelSet(models=()))
+    fallbacks = _read_or(bundle, "fallbacks", FallbackTable(now=0, slots=()))
+    return Parts(
+        schema=schema,
+        catalog=catalog,
+        tables={spec.name: _table(bundle, spec) for spec in catalog.tables},
+        rules=_rules(bundle),
+        models={model.name: model for model in models.models},
+        scorers=_scorers(bundle, models),
+        fallbacks={table.slot: table for table in fallbacks.slots},
     )
 
 
@@ -158,8 +162,6 @@ def _table(bundle: Bundle, spec: TableSpec) -> Table:
 def _column(spec: ColumnSpec, data: ColumnData, rows: int) -> Column:
     if data.type is not spec.type:
         raise NotRunnableError(f"holds {data.type}, the catalog declares {spec.type}")
-    if spec.is_live and spec.type in (ValueType.STRINGS, ValueType.NUMBERS):
-        raise NotRunnableError(f"a live column cannot hold {spec.type}")
     column = read_column(data, rows, is_live=spec.is_live)
     if not spec.is_nullable and column.status is not None and (column.status == Status.MISSING).any():
         raise NotRunnableError("has missing values, but is not nullable")

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from contracts.bundle import InputSpec, ModelSpec
-from contracts.catalog import TableSpec
+from contracts.catalog import CatalogSchema, TableSpec
 from contracts.errors import NotRunnableError
 from contracts.fallback import SlotFallback
 from contracts.features import FeatureSchema, Root
@@ -27,13 +28,18 @@ class Parts:
     """The sections that slots draw on, by name. Inputs of a model are planned once per table."""
 
     schema: FeatureSchema
-    specs: Mapping[str, TableSpec]
+    catalog: CatalogSchema
     tables: Mapping[str, Table]
     rules: RuleIR
     models: Mapping[str, ModelSpec]
     scorers: Mapping[str, Scorer]
     fallbacks: Mapping[str, SlotFallback]
     planned: dict[tuple[str, str], LoadedModel] = field(default_factory=dict)
+
+    @cached_property
+    def specs(self) -> Mapping[str, TableSpec]:
+        """The tables as declared, by name."""
+        return {spec.name: spec for spec in self.catalog.tables}
 
     def rule(self, name: str, form: Form, types: tuple[str, ...]) -> Rule:
         """A rule of the bundle, in the form and with a type that its place allows."""

@@ -31,7 +31,8 @@ def rerank(slot: LoadedSlot, tier: Tier, batch: Batch) -> Ranked:
     for boost in slot.boosts:
         added, is_bad = _boost(boost, tier, batch)
         failed += int(np.count_nonzero(is_bad))
-        values = values + np.where(is_bad, 0.0, added)
+        with np.errstate(over="ignore"):  # infinity is refused below
+            values = values + np.where(is_bad, 0.0, added)
     if not np.isfinite(values).all():
         raise RuleError("objective and boosts gave a value that is not a finite number", f"slots/{slot.spec.name}")
     return Ranked(batch, values, failed)

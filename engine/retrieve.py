@@ -5,6 +5,7 @@ or while some of its values lie in the future of `now`.
 """
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,9 +93,8 @@ def _named(generator: LoadedPerVisitor, scope: Scope, table: Table) -> Rows:
         named = generator.read(scope)
     except MissingError:
         return np.zeros(0, dtype=np.int64)
-    names = named if isinstance(named, tuple) else ()
-    known = [table.row_of[name] for name in names if isinstance(name, str) and name in table.row_of]
-    return np.array(known[: generator.limit], dtype=np.int64)
+    rows = map(table.row_of.get, cast(tuple[str, ...], named))  # `engine.load` saw to the type
+    return np.array([row for row in rows if row is not None][: generator.limit], dtype=np.int64)
 
 
 def _united(found: list[Rows], cap: int) -> Rows:

@@ -212,7 +212,8 @@ def _table_with(table: Table, deltas: list[FeatureDelta]) -> Table:
 def _column_with(column: Column, changes: list[tuple[int, Value | None, int]]) -> Column:
     rows = np.array([row for row, _, _ in changes], dtype=np.int64)
     is_absent = np.array([value is None for _, value, _ in changes])
-    column = _ragged_with(column, changes) if column.offsets is not None else _single_with(column, rows, changes)
+    offsets = column.offsets
+    column = _single_with(column, rows, changes) if offsets is None else _ragged_with(column, offsets, changes)
     status = np.zeros(column.rows, dtype=np.uint8) if column.status is None else column.status.copy()
     status[rows] = np.where(is_absent, Status.MISSING, Status.PRESENT)
     as_of = np.zeros(column.rows, dtype=np.int64) if column.as_of is None else column.as_of.copy()
@@ -229,11 +230,9 @@ def _single_with(column: Column, rows: Array, changes: list[tuple[int, Value | N
     return replace(column, values=values, dictionary=dictionary)
 
 
-def _ragged_with(column: Column, changes: list[tuple[int, Value | None, int]]) -> Column:
-    if column.offsets is None:
-        raise NotRunnableError("a list column lacks its offsets")
+def _ragged_with(column: Column, offsets: NDArray[np.int64], changes: list[tuple[int, Value | None, int]]) -> Column:
     entries = {row: _entries(column, value) for row, value, _ in changes}
-    changed = with_rows(Ragged(column.values, column.offsets, column.numbers, column.dictionary), entries)
+    changed = with_rows(Ragged(column.values, offsets, column.numbers, column.dictionary), entries)
     return replace(
         column,
         values=changed.values,

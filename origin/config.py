@@ -60,7 +60,7 @@ def read_config(options: argparse.Namespace) -> Config:
     """The settings, checked. Raises `ContractError` naming the flag."""
     batch = _batch(options)
     if options.publish and batch is None:
-        raise ContractError("without batch features there is nothing to publish: add --batch and --history", "--publish")
+        raise ContractError("nothing to publish without batch features: add --batch and --history", "--publish")
     return Config(
         state=Path(_required(options, "state")),
         bundle=Path(_required(options, "bundle")),

@@ -55,7 +55,7 @@ class Database:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.writes = Lane(path, "BEGIN IMMEDIATE")
         for statement in tables:
-            self.writes.run_now(lambda connection, text=statement: connection.execute(text))
+            self.writes.run_now(Connection.execute, statement)
         self.reads = Lane(path, "BEGIN")
 
     def close(self) -> None:

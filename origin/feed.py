@@ -22,7 +22,8 @@ from origin.database import Connection
 
 TABLES = (
     "CREATE TABLE IF NOT EXISTS epoch (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
-    "CREATE TABLE IF NOT EXISTS delta (epoch INTEGER, name TEXT, seq INTEGER, body BLOB NOT NULL, UNIQUE (epoch, name, seq))",
+    "CREATE TABLE IF NOT EXISTS delta (epoch INTEGER, name TEXT, seq INTEGER, body BLOB NOT NULL,"
+    " UNIQUE (epoch, name, seq))",
     "CREATE TABLE IF NOT EXISTS current (name TEXT, source TEXT, entity TEXT, columns BLOB NOT NULL,"
     " PRIMARY KEY (name, source, entity)) WITHOUT ROWID",
 )
@@ -87,6 +88,12 @@ def begin_epoch(connection: Connection) -> str:
     return name
 
 
+def begin_first_epoch(connection: Connection) -> None:
+    """Starts an epoch if there is none."""
+    if not current_epoch(connection):
+        begin_epoch(connection)
+
+
 def current_epoch(connection: Connection) -> str:
     """The epoch that deltas are appended to, empty before the first."""
     row = connection.execute("SELECT name FROM epoch ORDER BY number DESC LIMIT 1").fetchone()
@@ -105,7 +112,16 @@ def written(connection: Connection, table: str, source: Source) -> dict[str, byt
     return dict(rows)
 
 
-def changes(before: bytes | None, values: Mapping[str, Value | None], confirmed: frozenset[str] = frozenset()) -> Changes:
+def written_of(connection: Connection, table: str, source: Source, entity: str) -> bytes | None:
+    """The same for one entity."""
+    select = "SELECT columns FROM current WHERE name = ? AND source = ? AND entity = ?"
+    row = connection.execute(select, (table, source, entity)).fetchone()
+    return None if row is None else bytes(row[0])
+
+
+def changes(
+    before: bytes | None, values: Mapping[str, Value | None], confirmed: frozenset[str] = frozenset()
+) -> Changes:
     """The values that differ from what the feed said before. Columns in `confirmed` are said again although equal."""
     known = _columns(before)
     packed = {name: _pack(value) for name, value in values.items()}
@@ -154,10 +170,7 @@ def page(connection: Connection, query: Query) -> Page:
 
 def last_said(connection: Connection, table: str, entity: str, column: str) -> FeatureDelta | None:
     """The delta with the newest batch value of a column, None when the feed never gave one."""
-    row = connection.execute(
-        "SELECT columns FROM current WHERE name = ? AND source = ? AND entity = ?", (table, Source.BATCH, entity)
-    ).fetchone()
-    note = _columns(row and row[0]).get(column)
+    note = _columns(written_of(connection, table, Source.BATCH, entity)).get(column)
     if note is None:
         return None
     number = _number(connection, current_epoch(connection))
@@ -181,7 +194,7 @@ def _pack(value: Value | None) -> msgspec.Raw:
 def _is_news(note: Written | None, raw: msgspec.Raw, *, is_confirmed: bool) -> bool:
     if note is None:
         return raw != _ABSENT
-    return is_confirmed or note.digest != _digest(raw)
+    return (is_confirmed and raw != _ABSENT) or note.digest != _digest(raw)
 
 
 def _digest(raw: msgspec.Raw) -> str:
@@ -190,12 +203,11 @@ def _digest(raw: msgspec.Raw) -> str:
 
 def _note(connection: Connection, source: Source, delta: Delta) -> set[int]:
     """Notes what a delta says of its columns. Returns the deltas that say nothing any more."""
-    key = (delta.table, source, delta.entity)
-    select = "SELECT columns FROM current WHERE name = ? AND source = ? AND entity = ?"
-    row = connection.execute(select, key).fetchone()
-    before = _columns(row and row[0])
+    before = _columns(written_of(connection, delta.table, source, delta.entity))
     after = before | {name: Written(seq=delta.seq, digest=_digest(raw)) for name, raw in delta.values.items()}
-    connection.execute("INSERT OR REPLACE INTO current VALUES (?, ?, ?, ?)", (*key, pack(after)))
+    connection.execute(
+        "INSERT OR REPLACE INTO current VALUES (?, ?, ?, ?)", (delta.table, source, delta.entity, pack(after))
+    )
     return {note.seq for note in before.values()} - {note.seq for note in after.values()}
 
 

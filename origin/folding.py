@@ -84,21 +84,21 @@ def _fold_event(connection: Connection, folding: Folding, stored: StoredEvent) -
 
 
 def _columns(connection: Connection, folding: Folding, item: str, now: int) -> dict[str, Value]:
-    """The columns of an item as they read at `now`: what the feed last said of a live one, else the bundle's value."""
+    """The columns of an item as they read at `now`; those that are MISSING are left out."""
     table = next((table for table in folding.tables if item in table.row_of), None)
     if table is None:
         return {}
-    found = {}
-    for name, column in table.columns.items():
-        said = feed.last_said(connection, table.name, item, name) if column.is_live else None
-        if said is not None and said.as_of <= now:
-            value = said.values[name]
-        else:
-            row = table.row_of[item]
-            value = column.value_at(row) if column.status_at(row, now) in _READABLE else None
-        if value is not None:
-            found[name] = value
-    return found
+    read = {name: _read(connection, table, name, item, now) for name in table.columns}
+    return {name: value for name, value in read.items() if value is not None}
+
+
+def _read(connection: Connection, table: Table, name: str, item: str, now: int) -> Value | None:
+    """What the feed last said of a live column, else the bundle's own value."""
+    column, row = table.columns[name], table.row_of[item]
+    said = feed.last_said(connection, table.name, item, name) if column.is_live else None
+    if said is not None:
+        return said.values[name] if said.as_of <= now else None
+    return None if column.status_at(row, now) is Status.MISSING else column.value_at(row)
 
 
 def _table(bundle: Bundle, spec: TableSpec, columns: set[str]) -> Table:
@@ -110,6 +110,3 @@ def _table(bundle: Bundle, spec: TableSpec, columns: set[str]) -> Table:
         for column in wanted
     }
     return Table(spec.name, read)
-
-
-_READABLE = (Status.PRESENT, Status.DEFAULT)

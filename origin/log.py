@@ -9,7 +9,7 @@ from itertools import islice
 
 import msgspec
 
-from contracts.codec import Contract, decode, pack
+from contracts.codec import Contract, decode, encode, pack
 from contracts.events import StoredEvent
 from contracts.record import DecisionRecord
 from origin.database import Connection
@@ -36,7 +36,7 @@ def append_events(connection: Connection, events: Iterable[StoredEvent]) -> list
     return [
         event
         for event in events
-        if connection.execute(insert, (event.event.id, event.folded_at, pack(event))).rowcount == 1
+        if connection.execute(insert, (event.event.id, event.folded_at, encode(event))).rowcount == 1
     ]
 
 

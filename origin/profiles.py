@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+import duckdb
 import ibis
 import pyarrow as pa
 import pyarrow.compute as pc
 from ibis.backends import BaseBackend
+from ibis.common.exceptions import IbisError, TableNotFound
 from ibis.expr.types import Table
 
 from contracts.errors import ContractError
@@ -45,14 +47,17 @@ def connect(history: Path) -> BaseBackend:
 
 
 def batch_rows(expression: Path, connection: BaseBackend, as_of: datetime) -> Iterator[Row]:
-    """Every row of every table that the expression declares, sorted by entity. Raises `ContractError` with the place."""
+    """All rows of the tables that the expression declares, sorted by entity. Raises `ContractError` with the place."""
     if as_of.tzinfo is None:
         raise ContractError("an instant needs a time zone", "as_of")
     tables = runpy.run_path(str(expression)).get("TABLES")
     if not isinstance(tables, dict):
         raise ContractError(f"{expression} declares no TABLES: map each feed table to a function(connection, as_of)")
     for name, build in tables.items():
-        yield from _table_rows(name, build(connection, as_of))
+        try:
+            yield from _table_rows(name, build(connection, as_of))
+        except (IbisError, TableNotFound, duckdb.Error) as error:
+            raise ContractError(f"{expression} fails: {error}", name) from None
 
 
 def _table_rows(name: str, table: Table) -> Iterator[Row]:
@@ -89,6 +94,8 @@ def _scalars(array: pa.Array, place: str) -> list[Value | None]:
     kind = array.type
     if pa.types.is_floating(kind) or (pa.types.is_decimal(kind) and kind.scale > 0):
         numbers = array.cast(pa.float64())
+        if pc.any(pc.is_inf(numbers)).as_py():
+            raise ContractError("is infinite: guard the division in the expression", place)
         return list(pc.if_else(pc.is_nan(numbers), None, numbers).to_pylist())
     if pa.types.is_integer(kind) or pa.types.is_decimal(kind):
         return list(array.cast(pa.int64()).to_pylist())
@@ -100,23 +107,24 @@ def _scalars(array: pa.Array, place: str) -> list[Value | None]:
 
 
 def _maps(array: pa.MapArray, place: str) -> list[Value | None]:
+    kind = array.type.item_type
+    if not (pa.types.is_floating(kind) or pa.types.is_decimal(kind) or pa.types.is_integer(kind)):
+        raise ContractError(f"holds {kind}, not numbers: cast it to map<string, float64>", place)
     keys, numbers = _texts(array.keys, place), _scalars(array.items.cast(pa.float64()), place)
+    pairs = list(zip(keys, numbers, strict=True))
     return [
-        None if span is None else {keys[at]: v for at in span if isinstance(v := numbers[at], float)}
+        None if span is None else {str(key): float(v) for key, v in pairs[span] if isinstance(v, float)}
         for span in _spans(array)
     ]
 
 
 def _lists(array: pa.ListArray, place: str) -> list[Value | None]:
     texts = _texts(array.values, place)
-    return [
-        None if span is None else tuple(text for text in texts[span.start : span.stop] if text is not None)
-        for span in _spans(array)
-    ]
+    return [None if span is None else tuple(text for text in texts[span] if text is not None) for span in _spans(array)]
 
 
-def _texts(array: pa.Array, place: str) -> list[str]:
-    """Equal texts share one string, which matters for maps by item: a million entries, a few thousand items."""
+def _texts(array: pa.Array, place: str) -> list[str | None]:
+    """Equal texts share one string, which matters for maps by item: millions of entries, a few thousand items."""
     if not (pa.types.is_string(array.type) or pa.types.is_large_string(array.type)):
         raise ContractError(f"holds {array.type}, not text: cast it in the expression", place)
     encoded = array.dictionary_encode()
@@ -124,7 +132,7 @@ def _texts(array: pa.Array, place: str) -> list[str]:
     return [dictionary[code] for code in pc.fill_null(encoded.indices, -1).to_pylist()]
 
 
-def _spans(array: pa.Array) -> list[range | None]:
+def _spans(array: pa.Array) -> list[slice | None]:
     starts, is_valid = array.offsets.to_pylist(), array.is_valid().to_pylist()
     ends = zip(starts[:-1], starts[1:], is_valid, strict=True)
-    return [range(start, end) if valid else None for start, end, valid in ends]
+    return [slice(start, end) if valid else None for start, end, valid in ends]

@@ -70,7 +70,7 @@ def _static_rows(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> Iter
     query = query.replace("group by all", "group by 1, 2, 3, 4, 5, 6, 7")
     for row in connection.execute(query, [as_of.replace(tzinfo=None)]).fetchall():
         item, title, is_private, size, department, category, product_type, first_price = row
-        cost = round(first_price * (0.35 + 0.3 * _share("cost", item)))
+        cost = round(first_price * (0.25 + 0.3 * _share("cost", item)))
         has_map = not is_private and _share("has map", item) < 0.1
         yield {
             "id": item,

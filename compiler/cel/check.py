@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cel_expr_python import cel
-from google.protobuf.message import DecodeError
 
-from compiler.cel.complaints import Complaint, Fields, problem_of
+from compiler.cel.complaints import Complaint, Fields, problems_of
 from compiler.cel.schema import environment, fields_of
 from compiler.cel.tree import Tree, read_tree
 from compiler.diagnostics import Problem
@@ -80,10 +79,8 @@ class _Checker:
         try:
             tree = read_tree(expression.text, env.compile(expression.text).serialize())
         except RuntimeError as error:
-            complaints = [Complaint(expression, fields, *each) for each in _complaints(expression.text, str(error))]
-            return [problem for each in complaints if (problem := problem_of(each)) is not None]
-        except (DecodeError, RecursionError):
-            return [say.too_deep(expression.where)]
+            complaints = _complaints(expression.text, str(error))
+            return problems_of([Complaint(expression, fields, *each) for each in complaints])
         wanted = expression.use.results
         if tree.type not in wanted:
             return [say.wrong_result(expression.where, expression.name, tree.type, wanted)]

@@ -44,7 +44,7 @@ _MESSAGES = {
 
 
 def parse_checked(serialized: bytes) -> Message:
-    """The CheckedExpr in what the library serialises (it wraps it in an Any). Raises protobuf's `DecodeError`."""
+    """The CheckedExpr in what the library serialises (it wraps it in an Any)."""
     return _CHECKED_EXPR.FromString(any_pb2.Any.FromString(serialized).value)
 
 

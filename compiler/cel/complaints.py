@@ -50,10 +50,13 @@ class Complaint:
         return self.at(max(start, 0) if name else self.offset)
 
 
-def problem_of(complaint: Complaint) -> Problem | None:
-    """The complaint as a problem; None when it merely follows from another one."""
-    if "*error*" in complaint.message:
-        return None
+def problems_of(complaints: list[Complaint]) -> list[Problem]:
+    """The complaints as problems, without those that merely follow from another one."""
+    causes = [complaint for complaint in complaints if "*error*" not in complaint.message]
+    return [_problem_of(complaint) for complaint in causes or complaints]
+
+
+def _problem_of(complaint: Complaint) -> Problem:
     for pattern, word in _WORDINGS:
         found = pattern.search(complaint.message)
         if found:

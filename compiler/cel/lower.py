@@ -17,8 +17,9 @@ from contracts.errors import NotRunnableError
 from contracts.features import Root
 from contracts.rule_ir import Call, Const, Form, Has, ListOf, MapOf, Node, Read, Rule
 from engine.programs.columns import plan_columns
-from engine.programs.functions import FUNCTIONS
+from engine.programs.functions import FUNCTIONS, Declaration
 from engine.programs.plan import plan_request
+from engine.programs.types import parse, result_of
 
 _LITERALS = ("bool", "int", "double", "string", "null")
 _NOTHING = Const(type="null", value=None)
@@ -30,8 +31,9 @@ def lower_rules(checked: Mapping[str, Checked], sources: Sources) -> tuple[dict[
     problems: list[Problem] = []
     for name, each in checked.items():
         try:
-            rules[name] = lower(each)
-            _plan(rules[name], each, sources)
+            rule = lower(each)
+            _plan(rule, each, sources)
+            rules[name] = rule
         except CompileError as error:
             problems += error.problems
     return rules, problems
@@ -62,6 +64,15 @@ def _plan(rule: Rule, checked: Checked, sources: Sources) -> None:
             plan_request(rule, sources.schema, table)
     except NotRunnableError as error:
         raise CompileError([say.not_runnable(checked.expression.where, str(error))]) from None
+
+
+def _takes(function: Declaration, types: list[str]) -> bool:
+    """Whether the engine's own signature holds; the checker lets `dyn` pass everywhere."""
+    try:
+        known = [parse(each) for each in types]
+    except NotRunnableError:
+        return True  # it is the argument that is refused
+    return result_of(function.param_types, function.result_type, known) is not None
 
 
 class _Lowering:
@@ -123,12 +134,13 @@ class _Lowering:
 
     def _call(self, tree: Apply) -> Node:
         args = tuple(map(self.add, tree.args))
-        if len(tree.overloads) != 1:
+        types = [arg.type for arg in tree.args]
+        function = FUNCTIONS.get(tree.overloads[0]) if len(tree.overloads) == 1 else None
+        if function is not None and _takes(function, types):
+            return Call(type=tree.type, function=function.id, args=args, at=tree.at)
+        if any("dyn" in each for each in types):
             return self._refuse(say.unknown_types(self._at(tree), symbol(tree.function)))
-        if tree.overloads[0] not in FUNCTIONS:
-            types = [arg.type for arg in tree.args]
-            return self._refuse(say.function_not_supported(self._at(tree), symbol(tree.function), types))
-        return Call(type=tree.type, function=tree.overloads[0], args=args, at=tree.at)
+        return self._refuse(say.function_not_supported(self._at(tree), symbol(tree.function), types))
 
     def _foreign(self, tree: Foreign) -> Node:
         if "." in tree.name:

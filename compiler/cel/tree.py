@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 
 from compiler.cel.checked_proto import parse_checked
 
-_BEFORE_PARENTHESIS = re.compile(r"(\w+)\s*\Z")
+_MACRO = re.compile(r"\b(all|exists_one|exists|filter|map)(?:\s|//[^\n]*\n)*\Z")
 _PRIMITIVES = ("dyn", "bool", "int", "uint", "double", "string", "bytes")
 _WELL_KNOWN = ("dyn", "any", "timestamp", "duration")
 
@@ -84,7 +84,7 @@ Tree: TypeAlias = Literal | Name | Select | Apply | Items | Entries | Foreign
 
 
 def read_tree(text: str, serialized: bytes) -> Tree:
-    """The tree of a checked expression. Raises protobuf's `DecodeError` when it is nested too deeply to be read."""
+    """The tree of a checked expression."""
     checked = parse_checked(serialized)
     return _Reading(text, checked).node(checked.expr)
 
@@ -139,8 +139,8 @@ class _Reading:
         return Apply(type_, at, call.function, overloads, tuple(map(self.node, [*target, *call.args])))
 
     def _macro(self, at: int) -> tuple[str, int]:
-        """The word before the parenthesis at which an expanded macro stands: the library keeps nothing else."""
-        found = _BEFORE_PARENTHESIS.search(self._text[:at])
+        """The macro before the parenthesis at which its expansion stands: the library keeps nothing else."""
+        found = _MACRO.search(self._text[:at])
         return (found[1], found.start()) if found else ("a macro", at)
 
     def _type_at(self, node_id: int) -> str:

@@ -5,6 +5,7 @@ becomes a single TreeEnsemble node, a third of the size.
 """
 
 from collections.abc import Iterable, Sequence
+from enum import Enum
 from itertools import count
 
 import onnx
@@ -13,10 +14,20 @@ from onnx import helper
 from compiler.exporters import ExportError
 from compiler.exporters.forest import ML_OPSET, from_converter, to_node
 
+_SUMS = "sums"
+_UNIT = {"least": 0.0, "most": 1.0}
 INPUTS, SCORES = "inputs", "scores"
 _FLOAT = onnx.TensorProto.FLOAT
 _IR_VERSION = 10
 _OPSET = 18
+
+
+class Ending(Enum):
+    """What follows the sum of a forest's leaves: nothing, margin to probability, or rounding kept within [0, 1]."""
+
+    NONE = "none"
+    SIGMOID = "sigmoid"
+    CLIP = "clip"
 
 
 def lean(model: onnx.ModelProto, n_inputs: int) -> bytes:
@@ -37,18 +48,22 @@ def lean(model: onnx.ModelProto, n_inputs: int) -> bytes:
     )
 
 
-def lean_forest(model: onnx.ModelProto, n_inputs: int, *, is_logistic: bool) -> bytes | None:
-    """The canonical bytes of one tree ensemble on the inputs themselves, else None; `is_logistic` adds a sigmoid."""
+def lean_forest(model: onnx.ModelProto, n_inputs: int, ending: Ending) -> bytes | None:
+    """The canonical bytes of one tree ensemble that reads the inputs themselves, with an ending; else None."""
     ensembles = [node for node in model.graph.node if node.op_type.startswith("TreeEnsemble")]
     if len(ensembles) != 1 or ensembles[0].input[0] != model.graph.input[0].name:
         return None
     forest = from_converter(ensembles[0])
     if forest is None:
         return None
-    nodes = [to_node(forest, INPUTS, "margins" if is_logistic else SCORES)]
-    if is_logistic:
-        nodes.append(helper.make_node("Sigmoid", ["margins"], [SCORES]))
-    return _canonical(nodes, [], [None, 1], {"ai.onnx.ml": ML_OPSET, "": _OPSET}, n_inputs)
+    nodes = [to_node(forest, INPUTS, SCORES if ending is Ending.NONE else _SUMS)]
+    limits = []
+    if ending is Ending.SIGMOID:
+        nodes.append(helper.make_node("Sigmoid", [_SUMS], [SCORES]))
+    if ending is Ending.CLIP:
+        limits = [helper.make_tensor(name, _FLOAT, [], [limit]) for name, limit in _UNIT.items()]
+        nodes.append(helper.make_node("Clip", [_SUMS, *_UNIT], [SCORES]))
+    return _canonical(nodes, limits, [None, 1], {"ai.onnx.ml": ML_OPSET, "": _OPSET}, n_inputs)
 
 
 def _score_output(graph: onnx.GraphProto) -> onnx.ValueInfoProto:

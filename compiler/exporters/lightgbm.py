@@ -14,7 +14,7 @@ from onnxmltools.convert.common.data_types import FloatTensorType
 
 from compiler.exporters import PROBABILITY, ExportError, Native
 from compiler.exporters.forest import rounded_down
-from compiler.exporters.lean import lean_forest
+from compiler.exporters.lean import Ending, lean_forest
 from engine.snapshot import Array
 
 _TREE_SPLITS = re.compile(r"^threshold=(.*)\ndecision_type=(.*)$", re.MULTILINE)
@@ -72,7 +72,7 @@ def _to_onnx(text: str, width: int, output: str) -> bytes:
     types = [("inputs", FloatTensorType([None, width]))]
     booster = lightgbm.Booster(model_str=equal)
     model = convert_lightgbm(booster, name="model", initial_types=types, target_opset=_CONVERTER_OPSET, zipmap=False)
-    graph = lean_forest(model, width, is_logistic=output == PROBABILITY)
+    graph = lean_forest(model, width, Ending.SIGMOID if output == PROBABILITY else Ending.NONE)
     if graph is None:
         raise ExportError("its trees need more than `<=` splits and a sum", "train without linear or averaged trees")
     return graph

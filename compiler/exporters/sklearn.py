@@ -20,7 +20,7 @@ from sklearn.pipeline import Pipeline
 
 from compiler.exporters import PROBABILITY, ExportError, Native
 from compiler.exporters.forest import rounded_down
-from compiler.exporters.lean import lean, lean_forest
+from compiler.exporters.lean import Ending, lean, lean_forest
 from engine.snapshot import Array
 
 Model: TypeAlias = BaseEstimator
@@ -113,19 +113,22 @@ def _to_onnx(model: Model, output: str) -> bytes:
         why = str(error).partition("\n")[0][:_MAX_REASON]
         raise ExportError(f"skl2onnx cannot convert it: {why}", "use estimators that skl2onnx supports") from None
     _restore_missing(graph, last)
-    is_logistic = output == PROBABILITY and hasattr(last, "decision_function")
-    return lean_forest(graph, width, is_logistic=is_logistic) or lean(graph, width)
+    ending = Ending.NONE
+    if output == PROBABILITY:
+        ending = Ending.SIGMOID if hasattr(last, "decision_function") else Ending.CLIP
+    return lean_forest(graph, width, ending) or lean(graph, width)
 
 
 def _restore_missing(graph: onnx.ModelProto, model: Model) -> None:
     """Says at each split of decision trees which way NaN goes; skl2onnx leaves that out."""
-    trees = [getattr(each, "tree_", None) for each in np.ravel(getattr(model, "estimators_", [model]))]
-    if not trees or any(tree is None for tree in trees):
+    members = np.ravel(getattr(model, "estimators_", [model]))
+    if not all(hasattr(member, "tree_") for member in members):
         return
+    is_left = np.concatenate([member.tree_.missing_go_to_left for member in members])
     for node in graph.graph.node:
         for attribute in node.attribute:
             if attribute.name == "nodes_missing_value_tracks_true":
-                attribute.ints[:] = np.concatenate([tree.missing_go_to_left for tree in trees]).tolist()
+                attribute.ints[:] = is_left.tolist()
 
 
 def _with_exact_thresholds(model: Model) -> Model:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from itertools import combinations
 
-from compiler.diagnostics import source_messages as say
+from compiler.diagnostics import declaration_messages as misfit
 from compiler.places import Value
 from compiler.reading import fields
 from compiler.reading.fields import Fields, Log, Reader
@@ -73,9 +73,9 @@ def _arm_of(kinds: set[str]) -> Reader[Arm]:
 def _check_shares(experiment: Fields, spec: Experiment, log: Log) -> None:
     total = math.fsum(arm.share for arm in spec.arms)
     if experiment.has("arms") and abs(total - 1.0) > _TOLERANCE:
-        log.append(say.shares_do_not_sum(experiment.where("arms"), spec.name, total))
+        log.append(misfit.shares_do_not_sum(experiment.where("arms"), spec.name, total))
     if spec.start >= spec.end:
-        log.append(say.empty_experiment(experiment.where("end"), spec.name))
+        log.append(misfit.empty_experiment(experiment.where("end"), spec.name))
 
 
 def _apart(reader: Reader[tuple[Experiment, ...]]) -> Reader[tuple[Experiment, ...]]:
@@ -86,7 +86,7 @@ def _apart(reader: Reader[tuple[Experiment, ...]]) -> Reader[tuple[Experiment, .
         places = [entry.where for entry in value.raw] if isinstance(value.raw, tuple) else []
         for (_, first), (where, second) in combinations(zip(places, experiments, strict=True), 2):
             if first.layer == second.layer and first.start < second.end and second.start < first.end:
-                log.append(say.experiments_overlap(where, first.name, second.name, first.layer))
+                log.append(misfit.experiments_overlap(where, first.name, second.name, first.layer))
         return experiments
 
     return read

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 
+from compiler.diagnostics import declaration_messages as misfit
 from compiler.diagnostics import source_messages as say
 from compiler.places import Value
-from compiler.reading import fields
+from compiler.reading import fields, names
 from compiler.reading.fields import Fields, Log, Reader
 from compiler.reading.values import value_of
 from contracts.features import FeatureSpec, FoldSpec, FoldWindow, OnExpired, Root, ValueType
@@ -18,7 +19,7 @@ _MOST_ENTRIES = 1000
 def read_purposes(value: Value, log: Log) -> dict[str, str]:
     """Purposes and the sentence that explains each."""
     for name, entry in fields.table_of(value, log).items():
-        fields.check_name(entry, name, "purpose", log)
+        names.check_name(entry, name, "purpose", log)
     return fields.table(fields.text)(value, log) or {}
 
 
@@ -26,7 +27,7 @@ def read_features(
     root: Root, value: Value, purposes: Mapping[str, str], columns: set[str], log: Log
 ) -> tuple[FeatureSpec, ...]:
     """The declared features of one root. `columns` are those of all tables, which folds may read of their item."""
-    entries = fields.readable(fields.table_of(value, log), "feature", log)
+    entries = names.readable(fields.table_of(value, log), "feature", log)
     return tuple(_read_feature(root, name, entry, purposes, columns, log) for name, entry in entries.items())
 
 
@@ -56,11 +57,11 @@ def _read_feature(
 
 def _check_feature(feature: Fields, spec: FeatureSpec, log: Log) -> None:
     if spec.root is Root.VISITOR_STATE and not feature.has("fold"):
-        log.append(say.state_without_fold(feature.where("type"), spec.name))
+        log.append(misfit.state_without_fold(feature.where("type"), spec.name))
     if spec.values and spec.type is not ValueType.STRING:
-        log.append(say.values_of_another_type(feature.where("values"), spec.name, spec.type))
+        log.append(misfit.values_of_another_type(feature.where("values"), spec.name, spec.type))
     elif spec.values and spec.default is not None and spec.default not in spec.values:
-        log.append(say.default_outside_values(feature.where("default"), spec.default, spec.values))
+        log.append(misfit.default_outside_values(feature.where("default"), spec.default, spec.values))
 
 
 def _fold_reader(kind: ValueType, columns: set[str]) -> Reader[FoldSpec]:
@@ -86,9 +87,9 @@ def _check_fold(fold: Fields, spec: FoldSpec, kind: ValueType, log: Log) -> None
     if entry is None:
         return
     if kind not in entry.types:
-        log.append(say.fold_of_another_type(fold.where("fold"), spec.fold, kind, sorted(entry.types)))
+        log.append(misfit.fold_of_another_type(fold.where("fold"), spec.fold, kind, sorted(entry.types)))
     if entry.has_key and not fold.has("key"):
-        log.append(say.fold_without_key(fold.where("fold"), spec.fold))
+        log.append(misfit.fold_without_key(fold.where("fold"), spec.fold))
 
 
 def _selector(columns: set[str]) -> Reader[str]:
@@ -100,7 +101,7 @@ def _selector(columns: set[str]) -> Reader[str]:
         if name is None or name in ("item", "slot") or (root == "data" and rest):
             return name
         if root != "item" or not dot:
-            log.append(say.bad_selector(value.where, name))
+            log.append(misfit.bad_selector(value.where, name))
         elif rest not in columns:
             log.append(say.unknown_name(value.where, "column", rest, sorted(columns)))
         return name

@@ -20,31 +20,6 @@ E = TypeVar("E", bound=StrEnum)
 Log: TypeAlias = list[Problem]
 Reader: TypeAlias = Callable[[Value, Log], T | None]
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
-_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_RESERVED = (
-    "as",
-    "break",
-    "const",
-    "continue",
-    "else",
-    "false",
-    "for",
-    "function",
-    "if",
-    "import",
-    "in",
-    "let",
-    "loop",
-    "namespace",
-    "null",
-    "package",
-    "return",
-    "true",
-    "var",
-    "void",
-    "while",
-)
 _DURATION = re.compile(r"(\d+)([smhdw])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
@@ -230,27 +205,6 @@ def table(reader: Reader[T]) -> Reader[dict[str, T]]:
         return {key: entry for key, entry in entries.items() if entry is not None}
 
     return read
-
-
-def check_name(value: Value, name: str, what: str, log: Log) -> None:
-    """Logs a name that would not be one word in rule names, paths and messages."""
-    if not _NAME.fullmatch(name):
-        log.append(say.bad_name(value.key, what, name))
-
-
-def readable(entries: Mapping[str, Value], what: str, log: Log) -> dict[str, Value]:
-    """The entries whose names an expression can write after a dot; twins by underscores and case are one too many."""
-    kept: dict[str, Value] = {}
-    seen: dict[str, str] = {}
-    for name, value in entries.items():
-        twin = seen.setdefault(name.replace("_", "").lower(), name)
-        if not _IDENTIFIER.fullmatch(name) or name in _RESERVED:
-            log.append(say.bad_identifier(value.key, what, name))
-        elif twin != name:
-            log.append(say.names_too_alike(value.key, what, name, twin))
-        else:
-            kept[name] = value
-    return kept
 
 
 def wrong(value: Value, expected: str, log: Log) -> None:

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from compiler.diagnostics import Where
-from compiler.diagnostics import source_messages as say
+from compiler.diagnostics import declaration_messages as misfit
 from compiler.exporters import EXPORTERS
 from compiler.places import SourceText, Value
-from compiler.reading import fields
+from compiler.reading import fields, names
 from compiler.reading.expressions import INPUT, Expression
 from compiler.reading.fields import Fields, Log
 from compiler.reading.values import places_of
@@ -39,7 +39,7 @@ class ModelSource:
 
 def read_model(name: str, value: Value, tables: tuple[str, ...], log: Log) -> ModelSource:
     """One model file. `tables` are those of the slots that use it: `item` of its inputs."""
-    fields.check_name(value, name, "model", log)
+    names.check_name(value, name, "model", log)
     model = Fields(value, "a model", log)
     exporter = model.need("exporter", fields.known(EXPORTERS, "exporter"), "")
     file = model.need("file", fields.text, "")
@@ -58,7 +58,7 @@ def read_lock(source: SourceText, log: Log) -> dict[str, str]:
         if found:
             digests[found[2]] = found[1]
         elif line.strip():
-            log.append(say.bad_lock_line(Where(source.file, number, 1, line)))
+            log.append(misfit.bad_lock_line(Where(source.file, number, 1, line)))
     return digests
 
 
@@ -72,9 +72,9 @@ class _Inputs:
 
     def read_all(self, value: Value, log: Log) -> tuple[InputSpec, ...]:
         """All inputs, in the order in which they stand: the order of the matrix."""
-        entries = fields.readable(fields.table_of(value, log), "model input", log)
+        entries = names.readable(fields.table_of(value, log), "model input", log)
         if not entries:
-            log.append(say.model_without_inputs(value.where, self._model))
+            log.append(misfit.model_without_inputs(value.where, self._model))
         return tuple(self._read(name, entry, log) for name, entry in entries.items())
 
     def _read(self, name: str, value: Value, log: Log) -> InputSpec:

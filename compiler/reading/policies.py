@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from compiler.diagnostics import source_messages as say
+from compiler.diagnostics import declaration_messages as misfit
 from compiler.places import Value
 from compiler.reading import fields
 from compiler.reading.fields import Fields, Log, Reader
@@ -24,7 +24,7 @@ def policy_for(kinds: Iterable[str]) -> Reader[PolicySpec]:
         params = {key: policy.need(key, fields.number(*bounds), bounds[0]) for key, bounds in ranges.items()}
         policy.close()
         for kind in sorted(set(kinds) - POLICIES[name].kinds):
-            log.append(say.policy_of_another_kind(policy.where("name"), name, kind, POLICIES[name].kinds))
+            log.append(misfit.policy_of_another_kind(policy.where("name"), name, kind, POLICIES[name].kinds))
         return PolicySpec(name=name, params=params)
 
     return read

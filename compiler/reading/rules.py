@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from compiler.diagnostics import source_messages as say
+from compiler.diagnostics import declaration_messages as misfit
 from compiler.places import Text, Value
-from compiler.reading import fields
+from compiler.reading import fields, names
 from compiler.reading.fields import Fields, Log
 
 
@@ -23,10 +23,10 @@ def read_rules(documents: Mapping[str, Value], log: Log) -> dict[str, NamedRule]
     places: dict[str, Value] = {}
     for document in documents.values():
         for name, value in fields.table_of(document, log).items():
-            fields.check_name(value, name, "rule", log)
+            names.check_name(value, name, "rule", log)
             first = places.setdefault(name, value)
             if first is not value:
-                log.append(say.rule_named_twice(value.key, name, first.key))
+                log.append(misfit.rule_named_twice(value.key, name, first.key))
             rules.setdefault(name, _read_rule(name, value, log))
     return rules
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from compiler.diagnostics import Where
-from compiler.diagnostics import source_messages as say
+from compiler.diagnostics import declaration_messages as misfit
 from compiler.places import Text, Value
-from compiler.reading import fields
+from compiler.reading import fields, names
 from compiler.reading.expressions import ELIGIBLE, RERANK, SENTENCE, STATIC_SCORE, Expression, Use, payload_use
 from compiler.reading.fields import Fields, Log, Reader
 from compiler.reading.policies import NO_POLICY, policy_for
@@ -49,7 +49,7 @@ class Declared:
 
 def read_slot(name: str, value: Value, declared: Declared, log: Log) -> SlotSource:
     """One slot file."""
-    fields.check_name(value, name, "slot", log)
+    names.check_name(value, name, "slot", log)
     reading = _Reading(name, Fields(value, "a slot", log), declared)
     spec = reading.spec()
     reading.slot.close()
@@ -63,7 +63,7 @@ def check_caps(slots: Mapping[str, SlotSource], log: Log) -> None:
     for slot in slots.values():
         for index, cap in enumerate(slot.spec.caps):
             if counts[cap.name] > 1:
-                log.append(say.cap_named_twice(slot.places[f"caps[{index}].name"], cap.name))
+                log.append(misfit.cap_named_twice(slot.places[f"caps[{index}].name"], cap.name))
 
 
 class _Reading:
@@ -122,7 +122,7 @@ class _Reading:
         return self.expressions[-1].name
 
     def _read_payload(self, value: Value, log: Log) -> dict[str, PayloadField]:
-        entries = fields.readable(fields.table_of(value, log), "payload field", log)
+        entries = names.readable(fields.table_of(value, log), "payload field", log)
         return {name: self._read_payload_field(entry, log) for name, entry in entries.items()}
 
     def _read_payload_field(self, value: Value, log: Log) -> PayloadField:
@@ -178,7 +178,7 @@ def _fallback_keys(schema: FeatureSchema) -> Reader[tuple[str, ...]]:
     def read(value: Value, log: Log) -> str | None:
         name = fields.known(is_finite, "request feature")(value, log)
         if name is not None and not is_finite[name]:
-            log.append(say.endless_fallback_key(value.where, name))
+            log.append(misfit.endless_fallback_key(value.where, name))
         return name
 
     return fields.distinct(fields.many(read))
@@ -190,7 +190,7 @@ def _check_size(slot: Fields, spec: SlotSpec, log: Log) -> None:
         return
     positions = kind.positions(spec.size)
     if positions < spec.size:
-        log.append(say.size_of_one_answer(slot.where("size"), spec.kind, spec.size))
+        log.append(misfit.size_of_one_answer(slot.where("size"), spec.kind, spec.size))
     taken = Counter(pin.position for pin in spec.pins)
     if any(position >= positions or count > 1 for position, count in taken.items()):
-        log.append(say.pins_do_not_fit(slot.where("pins"), positions))
+        log.append(misfit.pins_do_not_fit(slot.where("pins"), positions))

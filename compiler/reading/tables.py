@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from compiler.diagnostics import Where
-from compiler.diagnostics import source_messages as say
+from compiler.diagnostics import declaration_messages as misfit
 from compiler.places import Value
-from compiler.reading import fields
+from compiler.reading import fields, names
 from compiler.reading.fields import Fields, Log
 from compiler.reading.values import places_of, value_of
 from contracts.catalog import ID, ColumnSpec
@@ -37,7 +37,7 @@ def read_tables(value: Value, folder: Path, log: Log) -> dict[str, TableSource]:
 
 
 def _read_table(name: str, value: Value, folder: Path, log: Log) -> TableSource:
-    fields.check_name(value, name, "table", log)
+    names.check_name(value, name, "table", log)
     table = Fields(value, "a table", log)
     source = table.need("source", fields.text, "")
     columns: tuple[ColumnSpec, ...] = table.need("columns", _read_columns, (_ID_COLUMN,))
@@ -46,11 +46,11 @@ def _read_table(name: str, value: Value, folder: Path, log: Log) -> TableSource:
 
 
 def _read_columns(value: Value, log: Log) -> tuple[ColumnSpec, ...]:
-    entries = fields.readable(fields.table_of(value, log), "column", log)
+    entries = names.readable(fields.table_of(value, log), "column", log)
     columns = {name: _read_column(name, entry, log) for name, entry in entries.items()}
     key = columns.pop(ID, _ID_COLUMN)
     if key.type is not ValueType.STRING or key.is_nullable or key.is_live or key.default is not None:
-        log.append(say.bad_id_column(entries[ID].key))
+        log.append(misfit.bad_id_column(entries[ID].key))
     return (key, *columns.values())
 
 

@@ -81,10 +81,10 @@ def _start_programs(options: argparse.Namespace, state: Path) -> list[Child]:
         edge += ["--site", str(options.folder / "site")]
     if (options.folder / "batch.py").exists():
         origin += ["--batch", str(options.folder / "batch.py"), "--history", str(options.folder / "data" / "history")]
+        if options.publish or options.now:
+            origin += ["--publish", options.publish or options.now]
     if options.now:
         edge += ["--now", options.now]
-    if options.publish or options.now:
-        origin += ["--publish", options.publish or options.now]
     return [
         start("origin", origin, f"{origin_url}/readyz"),
         start("edge", edge, f"http://127.0.0.1:{options.port}/readyz"),

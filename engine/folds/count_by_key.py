@@ -22,9 +22,8 @@ def _step(state: Value, event: FoldEvent, spec: FoldSpec) -> Value:
 
 
 def _read(state: Value, _now: int) -> dict[str, float]:
-    if not isinstance(state, tuple):
-        return {}
-    return {key: float(number) for key, number in zip(state[::2], state[1::2], strict=True)}
+    entries = state if isinstance(state, tuple) else ()
+    return {key: float(number) for key, number in zip(entries[::2], entries[1::2], strict=True)}
 
 
 COUNT_BY_KEY = Fold("count_by_key", frozenset({ValueType.NUMBERS}), True, (), _step, _read)

@@ -135,7 +135,8 @@ class _Steps:
         sources = [self._plain(arg) for arg in args]
         if types[moving[0]].name == "string":
             return self._coded(function, sources, moving[0], types, kind)
-        if function.listed and types[moving[0]].of and not any(map(_is_mixed, types)):
+        has_listed = types.pop(moving[0]).of and not any(type_.of or type_ == DYN for type_ in types)
+        if function.listed and has_listed:
             return _checked(function.listed, sources)
         return None
 

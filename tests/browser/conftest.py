@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
-from stand_in import Edge, Server, handler
+from stand_in import Edge, Server
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="the browser tests need the package playwright")
 
@@ -17,7 +17,7 @@ def edge() -> Iterator[Edge]:
     """A stand-in edge on a free port."""
     stand_in = Edge()
     stand_in.gate.set()
-    server = Server(("127.0.0.1", 0), handler(stand_in))
+    server = Server(stand_in)
     stand_in.url = f"http://127.0.0.1:{server.server_port}/"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()

@@ -100,64 +100,78 @@ def decision(slot: str, title: str = "Decided", /, **changes: object) -> Json:
     return made | changes
 
 
-def handler(edge: Edge) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+class Handler(BaseHTTPRequestHandler):
+    """Serves the client and the page, and asks the stand-in for everything else."""
 
-        def do_GET(self) -> None:
-            path = urlsplit(self.path).path
-            if path == "/edgewise.js":
-                self.reply(200, CLIENT.read_bytes(), "text/javascript")
-            elif path == "/" and edge.html:
-                self.reply(200, edge.html.encode(), "text/html")
-            elif path == "/households.json":
-                self.reply(200, b'{"households": [{"id": "208", "title": "Household 208"}]}', "application/json")
-            else:
-                self.file(SITE / (path.lstrip("/") or "index.html"))
+    protocol_version = "HTTP/1.1"
 
-        def file(self, path: Path) -> None:
-            kind = guess_type(path.name)[0] or "text/plain"
-            is_there = path.is_file() and path.is_relative_to(SITE)
-            self.reply(200 if is_there else 404, path.read_bytes() if is_there else b"", kind)
+    @property
+    def edge(self) -> Edge:
+        """The stand-in of this server."""
+        return cast(Server, self.server).edge
 
-        def do_POST(self) -> None:
-            parts = urlsplit(self.path)
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            cookie = self.headers.get("Cookie") or ""
-            asked = Asked(self.command, parts.path, dict(parse_qsl(parts.query)), cookie, json.loads(body or b"{}"))
-            with edge.lock:
-                edge.asked.append(asked)
-                edge.busy += 1
-                edge.most_busy = max(edge.most_busy, edge.busy)
-            edge.gate.wait(PATIENCE_S)
-            answer = edge.answer(asked)
-            with edge.lock:
-                edge.busy -= 1
-            self.reply(*answer, "application/json")
+    def do_GET(self) -> None:
+        """Files: the client, the page a test wrote, else the storefront."""
+        edge, path = self.edge, urlsplit(self.path).path
+        if path == "/edgewise.js":
+            self.reply(200, CLIENT.read_bytes(), "text/javascript")
+        elif path == "/" and edge.html:
+            self.reply(200, edge.html.encode(), "text/html")
+        elif path == "/households.json":
+            self.reply(200, b'{"households": [{"id": "208", "title": "Household 208"}]}', "application/json")
+        else:
+            self.file(SITE / (path.lstrip("/") or "index.html"))
 
-        do_DELETE = do_POST
+    def file(self, path: Path) -> None:
+        """A file of the storefront."""
+        kind = guess_type(path.name)[0] or "text/plain"
+        is_there = path.is_file() and path.is_relative_to(SITE)
+        self.reply(200 if is_there else 404, path.read_bytes() if is_there else b"", kind)
 
-        def reply(self, status: int, body: bytes, kind: str) -> None:
-            try:
-                self.send_response(status)
-                self.send_header("Content-Type", f"{kind}; charset=utf-8")
-                self.send_header("Content-Length", str(len(body)))
-                self.send_header("Server-Timing", "decide;dur=0.7")
-                if edge.cookie:
-                    self.send_header("Set-Cookie", f"edgewise={edge.cookie}; Path=/; HttpOnly")
-                self.end_headers()
-                self.wfile.write(body)
-            except (BrokenPipeError, ConnectionResetError):
-                self.close_connection = True
+    def do_POST(self) -> None:
+        """The API: remembers what was asked, waits for the gate, answers."""
+        edge, parts = self.edge, urlsplit(self.path)
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        cookie = self.headers.get("Cookie") or ""
+        asked = Asked(self.command, parts.path, dict(parse_qsl(parts.query)), cookie, json.loads(body or b"{}"))
+        with edge.lock:
+            edge.asked.append(asked)
+            edge.busy += 1
+            edge.most_busy = max(edge.most_busy, edge.busy)
+        edge.gate.wait(PATIENCE_S)
+        answer = edge.answer(asked)
+        with edge.lock:
+            edge.busy -= 1
+        self.reply(*answer, "application/json")
 
-        def log_message(self, format: str, *args: object) -> None:
-            """Keeps the test output quiet."""
+    do_DELETE = do_POST
 
-    return Handler
+    def reply(self, status: int, body: bytes, kind: str) -> None:
+        """One answer, cookie and timing included. A browser that has hung up is no failure."""
+        try:
+            self.send_response(status)
+            self.send_header("Content-Type", f"{kind}; charset=utf-8")
+            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Server-Timing", "decide;dur=0.7")
+            if self.edge.cookie:
+                self.send_header("Set-Cookie", f"edgewise={self.edge.cookie}; Path=/; HttpOnly")
+            self.end_headers()
+            self.wfile.write(body)
+        except (BrokenPipeError, ConnectionResetError):
+            self.close_connection = True
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Keeps the test output quiet."""
 
 
 class Server(ThreadingHTTPServer):
+    """The stand-in on a free port."""
+
     daemon_threads = True
+
+    def __init__(self, edge: Edge) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.edge = edge
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A browser that hangs up is no failure of the test."""

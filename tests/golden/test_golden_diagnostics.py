@@ -8,8 +8,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from compiler.build import check
 from compiler.diagnostics import CompileError, Problem, render
-from compiler.front import read_bundle
 
 GOLDEN = Path(__file__).parent
 
@@ -17,7 +17,7 @@ GOLDEN = Path(__file__).parent
 @pytest.fixture(scope="module")
 def problems() -> tuple[Problem, ...]:
     with pytest.raises(CompileError) as caught:
-        read_bundle(GOLDEN / "broken")
+        check(GOLDEN / "broken")
     return caught.value.problems
 
 

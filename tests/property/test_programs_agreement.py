@@ -28,6 +28,7 @@ INTS = (0, 1, -1, 2, 7, -3, 1000, 2**53 + 1, 2**62, 2**63 - 1, -(2**63))
 DOUBLES = (0.0, -0.0, 1.0, -1.0, 0.1, 2.5, 1e300, -1e300, 9.3e18, math.inf, math.nan)
 KINDS = tuple(map(parse, ("bool", "int", "double", "string", "timestamp", "duration")))
 VARIABLES = tuple(map(parse, ("bool", "int", "double", "string", "timestamp", "duration", "list(string)")))
+LEAVES = {"string": 5, "list": 8, "map": 8}  # of ten; so that many arguments are plain reads
 N = 12
 
 
@@ -133,14 +134,16 @@ class _Tree:
         self.nodes: list[Const | Read | Has | Call | ListOf | MapOf] = []
 
     def grow(self, kind: CelType, depth: int) -> int:
-        node = self._call(kind, depth - 1) if depth > 0 and self.draw(st.integers(0, 9)) else None
-        node = node or self._leaf(kind)
+        is_leaf = depth == 0 or self.draw(st.integers(0, 9)) < LEAVES.get(kind.name, 1)
+        node = None if is_leaf else self._call(kind, depth - 1)
+        node = node or self._leaf(kind, max(depth - 1, 0))
         self.nodes.append(node)
         return len(self.nodes) - 1
 
     def _call(self, kind: CelType, depth: int) -> Call | ListOf | MapOf | None:
         fitting = [function for function in FUNCTIONS.values() if bind(function.result_type, kind) is not None]
-        function = self.draw(st.sampled_from(fitting))
+        name = self.draw(st.sampled_from(sorted({function.name for function in fitting})))  # fair to lone overloads
+        function = self.draw(st.sampled_from([function for function in fitting if function.name == name]))
         bound = bind(function.result_type, kind)
         pool = {"string_to_timestamp": INSTANTS, "string_to_duration": LENGTHS}.get(function.id)
         if pool:
@@ -150,7 +153,7 @@ class _Tree:
         args = tuple([self.grow(param, depth) for param in params])
         return Call(type=str(kind), function=function.id, args=args)
 
-    def _leaf(self, kind: CelType) -> Const | Read | Has | ListOf | MapOf:
+    def _leaf(self, kind: CelType, depth: int) -> Const | Read | Has | ListOf | MapOf:
         fields = [(root, name) for root, name, of in FIELDS if of == kind]
         roll = self.draw(st.integers(0, 9))
         if fields and roll > 2:
@@ -163,15 +166,15 @@ class _Tree:
             return Read(type="double", root=Root.SCORE)
         if kind.name == "timestamp" and roll == 0:
             return Read(type="timestamp", root=Root.NOW)
-        return self._literal(kind)
+        return self._literal(kind, depth)
 
-    def _literal(self, kind: CelType) -> Const | ListOf | MapOf:
+    def _literal(self, kind: CelType, depth: int) -> Const | ListOf | MapOf:
         if kind.name == "list":
             count = self.draw(st.integers(0, 3))
-            return ListOf(type=str(kind), items=tuple([self.grow(kind.of[0], 1) for _ in range(count)]))
+            return ListOf(type=str(kind), items=tuple([self.grow(kind.of[0], depth) for _ in range(count)]))
         if kind.name == "map":
             keys = tuple([self.grow(kind.of[0], 0) for _ in range(self.draw(st.integers(0, 2)))])
-            return MapOf(type=str(kind), keys=keys, values=tuple([self.grow(kind.of[1], 1) for _ in keys]))
+            return MapOf(type=str(kind), keys=keys, values=tuple([self.grow(kind.of[1], depth) for _ in keys]))
         pools = {
             "bool": (True, False),
             "int": INTS,
@@ -185,7 +188,7 @@ class _Tree:
 
 @st.composite
 def rules(draw: st.DrawFn) -> Rule:
-    kind = draw(st.sampled_from(KINDS))
+    kind = draw(st.sampled_from((*KINDS, *[KINDS[0]] * 6)))
     tree = _Tree(draw)
     tree.grow(kind, 4)
     place = Place(file="rules/x.toml", line=1, column=1)

@@ -58,7 +58,7 @@ class _Twin:
     def grow(self, kind: CelType, depth: int) -> tuple[int, str]:
         if depth > 0 and self.draw(st.integers(0, 7)):
             return self._call(kind, depth - 1)
-        return self._literal(kind)
+        return self._literal(kind, max(depth - 1, 0))
 
     def _added(self, node: Const | Call | ListOf | MapOf, text: str) -> tuple[int, str]:
         self.nodes.append(node)
@@ -81,14 +81,14 @@ class _Twin:
         text = self.draw(st.sampled_from(pool))
         return self._added(Const(type="string", value=text), _quoted(text))
 
-    def _literal(self, kind: CelType) -> tuple[int, str]:
+    def _literal(self, kind: CelType, depth: int) -> tuple[int, str]:
         match kind.name:
             case "list":
-                twins = [self.grow(kind.of[0], 1) for _ in range(self.draw(st.integers(1, 3)))]
+                twins = [self.grow(kind.of[0], depth) for _ in range(self.draw(st.integers(1, 3)))]
                 items = tuple(place for place, _ in twins)
                 return self._added(ListOf(type=str(kind), items=items), f"[{', '.join(text for _, text in twins)}]")
             case "map":
-                (key, key_text), (value, text) = self.grow(kind.of[0], 0), self.grow(kind.of[1], 1)
+                (key, key_text), (value, text) = self.grow(kind.of[0], 0), self.grow(kind.of[1], depth)
                 node = MapOf(type=str(kind), keys=(key,), values=(value,))
                 return self._added(node, f"{{{key_text}: {text}}}")
             case "timestamp" | "duration":

@@ -1,4 +1,4 @@
-"""A tiny bundle made by hand from contracts, so that tests of the engine need no compiler. Change what a test is about."""
+"""A tiny bundle made by hand from contracts, so that tests of the engine need no compiler."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

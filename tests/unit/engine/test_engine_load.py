@@ -73,7 +73,6 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
         table(margin=(ValueType.DOUBLE, [1.0, 2.0, float("inf"), 4.0, 5.0])),
         "margin: has values that are not",
     ),
-    "live list": ({**table(tags=(ValueType.STRINGS, [()] * 5)), "live": ("tags",)}, "tags: a live column cannot hold"),
     "ids unsorted": (table(id=(ValueType.STRING, ["b", "a", "c", "d", "e"])), "column/products/id: ids are not unique"),
     "ids twice": (table(id=(ValueType.STRING, ["a", "a", "c", "d", "e"])), "column/products/id: ids are not unique"),
     "ids of another type": (table(id=(ValueType.INT, [1, 2, 3, 4, 5])), "needs a column id of type string"),

@@ -1,3 +1,5 @@
+import contextlib
+
 import numpy as np
 import onnx
 import pytest
@@ -111,18 +113,14 @@ def test_damaged_bytes_are_refused_or_read(cut: int, at: int, byte: int) -> None
     damaged = bytearray(GOOD)
     damaged[at] = byte
     for data in (bytes(damaged), GOOD[:cut]):
-        try:
+        with contextlib.suppress(NotRunnableError):
             check_graph(data)
-        except NotRunnableError:
-            continue
 
 
 @given(st.binary(max_size=60))
 def test_any_bytes_are_refused_or_read(data: bytes) -> None:
-    try:
+    with contextlib.suppress(NotRunnableError):
         check_graph(data)
-    except NotRunnableError as error:
-        assert str(error)
 
 
 def test_no_operator_runs_other_graphs() -> None:

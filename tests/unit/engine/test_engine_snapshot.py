@@ -133,6 +133,15 @@ def test_live_lists_change_row_by_row() -> None:
     assert (column.status_at(row, 10), column.status_at(other, 10)) == (Status.PRESENT, Status.MISSING)
 
 
+def test_live_maps_change_row_by_row() -> None:
+    taste = read_column(column(ValueType.NUMBERS, [{"x": 1.0}, {}, {"y": 2.0}, {}, {}]), 5, is_live=True)
+    table = Table("products", {**snapshot().tables["products"].columns, "taste": taste})
+    deltas = [delta("b", taste={"z": 3.0, "x": 4.0}), delta("c", taste=None)]
+    after = Snapshot({"products": table}).with_deltas(deltas, CURSOR)
+    assert values_of(after, "taste") == [{"x": 1.0}, {"z": 3.0, "x": 4.0}, {}, {}, {}]
+    assert values_of(Snapshot({"products": table}), "taste")[1] == {}
+
+
 def test_visitors_get_and_lose_values() -> None:
     first = Snapshot({}).with_deltas([delta("v", table="visitor", own=("a",), taste=0.5)], CURSOR)
     assert first.visitor("v") == {

@@ -1,0 +1,159 @@
+"""Every message about declarations that are well formed but do not fit together (E113 to E126)."""
+
+from collections.abc import Collection
+
+from compiler.diagnostics.problem import Problem, Where, listed, problem
+from compiler.diagnostics.source_messages import shown
+from contracts.features import Value
+
+
+def rule_named_twice(where: Where, name: str, first: Where) -> Problem:
+    """Two rules of one name."""
+    return problem(
+        "E113", where, f"rule `{name}` is already written in {first.file}, line {first.line}", "rename one of them"
+    )
+
+
+def cap_named_twice(where: Where, name: str) -> Problem:
+    """Two caps of one name."""
+    return problem(
+        "E113", where, f"more than one cap is named `{name}`: they would count together", "rename one of them"
+    )
+
+
+def bad_id_column(where: Where) -> Problem:
+    """Column `id` bent."""
+    return problem(
+        "E114",
+        where,
+        "column `id` is the key of its table: always a string, never live, empty or by default",
+        "leave it out: it need not be declared",
+    )
+
+
+def state_without_fold(where: Where, feature: str) -> Problem:
+    """A feature of the cookie that nothing fills."""
+    hint = 'add fold = { fold = "last_n", event = "view", key = "item" }, or declare it under [visitor]'
+    return problem("E116", where, f"`visitor_state.{feature}` has no fold that would fill it", hint)
+
+
+def values_of_another_type(where: Where, feature: str, kind: str) -> Problem:
+    """Closed values of something that is not a string."""
+    return problem(
+        "E117", where, f"`{feature}` is of type {kind}: only strings have closed `values`", "remove `values`"
+    )
+
+
+def default_outside_values(where: Where, default: Value, values: Collection[str]) -> Problem:
+    """A default that the feature may not have."""
+    return problem("E117", where, f"the default {shown(default)} is none of its `values`", f"choose {listed(values)}")
+
+
+def fold_of_another_type(where: Where, fold: str, kind: str, kinds: Collection[str]) -> Problem:
+    """A fold whose result has another type."""
+    return problem("E118", where, f"fold `{fold}` does not give {kind}", f"declare the feature as {listed(kinds)}")
+
+
+def fold_without_key(where: Where, fold: str) -> Problem:
+    """A fold by key without a key."""
+    return problem(
+        "E118", where, f"fold `{fold}` needs a `key`", 'add key = "item", "item.<column>", "slot" or "data.<name>"'
+    )
+
+
+def bad_selector(where: Where, name: str) -> Problem:
+    """Something that no event has."""
+    return problem(
+        "E118",
+        where,
+        f"a fold cannot read `{name}` of its event",
+        'write "item", "item.<column>", "slot" or "data.<name>"',
+    )
+
+
+def policy_of_another_kind(where: Where, policy: str, kind: str, kinds: Collection[str]) -> Problem:
+    """A policy that cannot draw for this kind."""
+    return problem(
+        "E119",
+        where,
+        f"policy `{policy}` does not draw for slots of kind `{kind}`",
+        f"it supports {listed(sorted(kinds))}",
+    )
+
+
+def endless_fallback_key(where: Where, name: str) -> Problem:
+    """A fallback key without finitely many values."""
+    return problem(
+        "E120", where, f"`request.{name}` has no closed list of values", f"add `values = [...]` to [request.{name}]"
+    )
+
+
+def size_of_one_answer(where: Where, kind: str, size: int) -> Problem:
+    """A size that the kind of slot does not have."""
+    return problem(
+        "E121", where, f"a slot of kind `{kind}` has one answer, not {size}", 'remove `size`, or use kind = "ranking"'
+    )
+
+
+def pins_do_not_fit(where: Where, positions: int) -> Problem:
+    """Pins outside the slot, or on each other."""
+    return problem(
+        "E122",
+        where,
+        f"two pins share a position, or one is outside the slot's {positions}",
+        f"use each of the positions 0 to {positions - 1} once at most",
+    )
+
+
+def guard_and_boost(where: Where, rule: str, slot: str) -> Problem:
+    """One rule for two purposes."""
+    return problem(
+        "E123",
+        where,
+        f"rule `{rule}` is a guard of slot `{slot}`: it cannot be a boost too",
+        "guards are true or false, boosts are numbers: write two rules",
+    )
+
+
+def model_without_inputs(where: Where, model: str) -> Problem:
+    """A model that reads nothing."""
+    return problem(
+        "E124",
+        where,
+        f"model `{model}` has no inputs",
+        "add each as name = 'expression', in the order of its training matrix",
+    )
+
+
+def bad_lock_line(where: Where) -> Problem:
+    """A line of the lock file that is none."""
+    return problem(
+        "E125",
+        where,
+        "a line is a SHA-256 in hex, two spaces, a file",
+        "run the bundle's train.py again: it writes this file",
+    )
+
+
+def shares_do_not_sum(where: Where, experiment: str, total: float) -> Problem:
+    """Arms that leave units out or count them twice."""
+    return problem(
+        "E126", where, f"the arms of experiment `{experiment}` have shares that sum to {total:g}", "let them sum to 1"
+    )
+
+
+def empty_experiment(where: Where, experiment: str) -> Problem:
+    """An experiment without units."""
+    return problem(
+        "E126", where, f"experiment `{experiment}` ends where it starts, or before", "choose start < end within 0 and 1"
+    )
+
+
+def experiments_overlap(where: Where, first: str, second: str, layer: str) -> Problem:
+    """Two experiments over the same units."""
+    return problem(
+        "E126",
+        where,
+        f"`{first}` and `{second}` overlap in layer `{layer}`",
+        "move start or end, or put one into a layer of its own",
+    )

@@ -1,0 +1,121 @@
+"""The composition root: builds a node, its routes and its tasks, and serves them with uvicorn until it is told to stop.
+
+Stopping drains: no new connections, answers finished, spool written.
+"""
+
+import asyncio
+import logging
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from contracts.codec import encode_json
+from edge.config import Config, ConfigError
+from edge.node import Clock, Node
+from edge.protocol import stamped
+from edge.routes import ENDPOINTS, routes
+from edge.tasks import Step, repeat
+from edge.tasks.bundles import Bundles
+from edge.tasks.controls import ControlsWatch
+from edge.tasks.features import Features
+from edge.tasks.uplink import Uplink
+from edge.transports import TRANSPORTS, Transport
+
+__all__ = ["ENDPOINTS", "create_app", "serve"]
+
+DRAIN_S = 10
+_SWITCH_S = 0.0005
+_log = logging.getLogger("edgewise")
+
+
+def create_app(config: Config) -> Starlette:
+    """The app of a node that follows registry and origin while it is served."""
+    return app_of(Node(config, Clock()), _transport(config))
+
+
+def app_of(node: Node, transport: Transport | None) -> Starlette:
+    """The app of a node that was built already."""
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        async with running(node, transport):
+            yield
+
+    return Starlette(routes=routes(node), lifespan=lifespan, exception_handlers={HTTPException: _no_route})
+
+
+def serve(config: Config) -> None:
+    """Serves a node until SIGTERM or SIGINT."""
+    sys.setswitchinterval(_SWITCH_S)  # requests wait no longer than this for threads that load, sync and spool
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    node = Node(config, Clock())
+    settings = uvicorn.Config(
+        app_of(node, _transport(config)),
+        host=config.host,
+        port=config.port,
+        loop="uvloop",
+        http=stamped(node.gauge),
+        ws="none",
+        access_log=False,
+        server_header=False,
+        log_level="warning",
+        timeout_graceful_shutdown=DRAIN_S,
+    )
+    uvicorn.Server(settings).run()
+
+
+@asynccontextmanager
+async def running(node: Node, transport: Transport | None) -> AsyncIterator[None]:
+    """Runs the tasks of a node; at the end writes what waits and closes its files."""
+    node.gauge.start()
+    bundles = Bundles(node)
+    await bundles.start()
+    steps: dict[str, Step] = {"bundles": bundles.step}
+    if transport is not None:
+        steps["features"] = Features(node, transport).step
+        steps["controls"] = ControlsWatch(node, transport).step
+        steps["uplink"] = Uplink(node, transport).step
+    tasks = [_started(node, name, step) for name, step in steps.items()]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if transport is not None:
+            await transport.close()
+        node.gauge.stop()
+        await asyncio.to_thread(node.close)
+
+
+def _started(node: Node, name: str, step: Step) -> asyncio.Task[None]:
+    def ended(task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            _log.error("task %s stopped", name, exc_info=task.exception())
+            node.problems[name] = f"task {name} stopped because of a bug; restart the node and report its log"
+
+    task = asyncio.create_task(repeat(step, node.clock.sleep), name=name)
+    task.add_done_callback(ended)
+    return task
+
+
+def _transport(config: Config) -> Transport | None:
+    if config.origin is None:
+        return None
+    if config.transport not in TRANSPORTS:
+        raise ConfigError(f"no transport is named {config.transport}: choose one of {', '.join(TRANSPORTS)}")
+    return TRANSPORTS[config.transport](config.origin)
+
+
+async def _no_route(_request: Request, error: Exception) -> Response:
+    """Addresses and methods that no endpoint has, as problems like all others."""
+    if not isinstance(error, HTTPException):
+        raise error
+    body = {"type": "about:blank", "title": error.detail, "status": error.status_code, "detail": error.detail}
+    return Response(encode_json(body), error.status_code, error.headers, "application/problem+json")

@@ -1,0 +1,89 @@
+"""The composition root: opens the state, publishes if asked to, serves with uvicorn until it is told to stop."""
+
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from contracts.bundle import read_file
+from origin import controls, feed, folding, log, publication
+from origin.config import Config
+from origin.database import Database
+from origin.routes import ENDPOINTS, Endpoint, Origin
+
+__all__ = ["ENDPOINTS", "create_app", "open_origin", "serve"]
+
+DATABASE_FILE = "origin.sqlite"
+DRAIN_S = 10
+
+
+def open_origin(config: Config) -> Origin:
+    """Opens the state and reads the bundle. With `publish`, returns once the features as of then are in the feed."""
+    bundle = read_file(config.bundle.read_bytes())
+    tables = (*feed.TABLES, *log.TABLES, *folding.TABLES, *controls.TABLES, *publication.TABLES)
+    database = Database(config.state / DATABASE_FILE, tables)
+    folds = folding.folding_of(bundle)
+    key = config.secrets.pseudonym_key
+    plan = None if config.batch is None else publication.plan_of(bundle, config.batch, key)
+    database.writes.run_now(feed.begin_first_epoch)
+    if plan is not None and config.publish is not None:
+        publication.publish_at_start(database, plan, folds, config.publish)
+    return Origin(database, folds, plan, config.secrets.operator_token)
+
+
+def create_app(config: Config) -> Starlette:
+    """The app of an origin that this opens."""
+    return app_of(open_origin(config))
+
+
+def app_of(origin: Origin) -> Starlette:
+    """The app of an origin that is open; closes it in the end."""
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        yield
+        origin.database.close()
+
+    return Starlette(routes=[_route(origin, endpoint) for endpoint in ENDPOINTS], lifespan=lifespan)
+
+
+def serve(config: Config) -> None:
+    """Serves an origin until SIGTERM or SIGINT."""
+    origin = open_origin(config)
+    settings = uvicorn.Config(
+        app_of(origin),
+        host=config.host,
+        port=config.port,
+        loop="uvloop",
+        ws="none",
+        access_log=False,
+        server_header=False,
+        log_level="warning",
+        timeout_graceful_shutdown=DRAIN_S,
+    )
+    _Server(settings, origin).run()
+
+
+class _Server(uvicorn.Server):
+    """Answers those who wait for news before it drains."""
+
+    def __init__(self, settings: uvicorn.Config, origin: Origin) -> None:
+        super().__init__(settings)
+        self._origin = origin
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stops waiting, then drains."""
+        self._origin.feed_bell.close()
+        self._origin.controls_bell.close()
+        await super().shutdown(sockets)
+
+
+def _route(origin: Origin, endpoint: Endpoint) -> Route:
+    respond: Callable[[Request], Awaitable[Response]] = partial(endpoint.respond, origin)
+    return Route(endpoint.path, respond, methods=[endpoint.method])

@@ -1,0 +1,193 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from compiler.build import check
+from compiler.cel.check import check_expressions
+from compiler.cel.lower import lower, lower_rules
+from compiler.diagnostics import CompileError, Problem
+from compiler.places import SourceText, Text
+from compiler.reading.expressions import RERANK, Expression, Use
+from compiler.sources import Sources, read_sources
+from contracts.features import Root
+from contracts.rule_ir import Call, Const, Form, Has, ListOf, MapOf, Read, Rule
+from engine.programs.functions import FUNCTIONS
+from engine.programs.plan import plan_request
+from engine.programs.values import Scope
+
+TEA = Path(__file__).parents[2] / "bundles/tea"
+ANYTHING = Use(
+    Form.REQUEST,
+    tuple(Root),
+    ("bool", "int", "double", "string", "timestamp", "duration", "null", "list(string)", "map(string,double)"),
+)
+
+
+@pytest.fixture(scope="module")
+def tea() -> Sources:
+    return read_sources(TEA)
+
+
+def lowered(tea: Sources, text: str, use: Use = ANYTHING) -> tuple[Rule | None, list[Problem]]:
+    written = Text(text, SourceText("rules/r.toml", text), range(len(text) + 1))
+    checked, wrong = check_expressions(replace(tea, rules={"r": Expression("r", written, use, ("teas",))}))
+    rules, refused = lower_rules(checked, tea)
+    return rules.get("r"), wrong + refused
+
+
+def rules_of(sources: Sources) -> dict[str, Rule]:
+    checked, wrong = check_expressions(sources)
+    rules, refused = lower_rules(checked, sources)
+    assert not [*wrong, *refused]
+    return rules
+
+
+def nodes_of(tea: Sources, text: str, use: Use = ANYTHING) -> tuple[object, ...]:
+    rule, problems = lowered(tea, text, use)
+    assert rule is not None, problems
+    return rule.nodes
+
+
+def test_children_stand_before_their_parents(tea: Sources) -> None:
+    assert nodes_of(tea, "item.stock > 0") == (
+        Read(type="int", root=Root.ITEM, field="stock", at=4),
+        Const(type="int", value=0, at=13),
+        Call(type="bool", function="greater_int64", args=(0, 1), at=11),
+    )
+
+
+def test_roots_are_read_as_a_whole_or_by_field(tea: Sources) -> None:
+    assert nodes_of(tea, "now") == (Read(type="timestamp", root=Root.NOW),)
+    assert nodes_of(tea, "score", RERANK) == (Read(type="double", root=Root.SCORE),)
+    assert nodes_of(tea, "visitor_state.cart_items") == (
+        Read(type="list(string)", root=Root.VISITOR_STATE, field="cart_items", at=13),
+    )
+
+
+def test_has_of_a_field_and_of_a_key(tea: Sources) -> None:
+    assert nodes_of(tea, "has(item.award)") == (Has(root=Root.ITEM, field="award", at=3),)
+    mapping, key, call = nodes_of(tea, "has(visitor.affinity.green)")
+    assert mapping == Read(type="map(string,double)", root=Root.VISITOR, field="affinity", at=11)
+    assert isinstance(key, Const)
+    assert key.value == "green"
+    assert isinstance(call, Call)
+    assert (call.function, call.args, call.type) == ("has_key", (0, 1), "bool")
+
+
+def test_a_field_of_a_map_is_its_key(tea: Sources) -> None:
+    call = nodes_of(tea, "visitor.affinity.green")[-1]
+    assert isinstance(call, Call)
+    assert (call.function, call.type) == ("index_map", "double")
+
+
+@pytest.mark.parametrize(
+    ("text", "type_", "value"),
+    [
+        ("true", "bool", True),
+        ("-7", "int", -7),
+        ("0x1F", "int", 31),
+        ("1.5", "double", 1.5),
+        ("null", "null", None),
+        ("'é\\u00e9'", "string", "éé"),
+        ("-9223372036854775808", "int", -(2**63)),
+    ],
+)
+def test_literals(tea: Sources, text: str, type_: str, value: object) -> None:
+    assert nodes_of(tea, text) == (Const(type=type_, value=value),)  # type: ignore[arg-type]
+
+
+def test_lists_and_maps(tea: Sources) -> None:
+    items = nodes_of(tea, "['a', item.kind]")[-1]
+    assert isinstance(items, ListOf)
+    assert (items.items, items.type) == ((0, 1), "list(string)")
+    entries = nodes_of(tea, "{'a': 1.0, 'b': 2.0}")[-1]
+    assert isinstance(entries, MapOf)
+    assert (entries.keys, entries.values, entries.type) == ((0, 1), (2, 3), "map(string,double)")
+
+
+def test_each_node_but_the_last_has_one_parent(tea: Sources) -> None:
+    for rule in rules_of(tea).values():
+        parents: list[int] = []
+        for place, node in enumerate(rule.nodes):
+            match node:
+                case Call():
+                    children = node.args
+                case ListOf():
+                    children = node.items
+                case MapOf():
+                    children = node.keys + node.values
+                case _:
+                    children = ()
+            assert all(child < place for child in children)
+            parents += children
+        assert sorted(parents) == list(range(len(rule.nodes) - 1))
+
+
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+def test_the_example_of_every_function_compiles_to_it_and_holds(tea: Sources, name: str) -> None:
+    rule, problems = lowered(tea, FUNCTIONS[name].example)
+    assert rule is not None, problems
+    assert name in {node.function for node in rule.nodes if isinstance(node, Call)}
+    run = plan_request(rule, tea.schema)
+    assert run(Scope(0, frozenset(), {}, {}, {})) is True
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "column", "message"),
+    [
+        ("item.tags.all(t, t == 'a')", "E213", 11, "`all` is not supported yet in bundle rules"),
+        ("item.tags . exists(t, t == 'a')", "E213", 13, "`exists` is not supported yet in bundle rules"),
+        ("item.tags.exists // any\n (t, t == 'a')", "E213", 11, "`exists` is not supported yet in bundle rules"),
+        ("item.title.matches('a')", "E213", 12, "`matches` of (string, string) is not supported yet"),
+        ("item.price == 1 && b'a' == b'a'", "E213", 20, "a bytes literal cannot be used"),
+        ("1u == 1u", "E213", 1, "a uint literal cannot be used"),
+        ("item == item", "E214", 1, "`item` cannot be used as a whole"),
+        ("type(item.price) == int", "E213", 1, "`type` of (int) is not supported"),
+        ("google.protobuf.Timestamp{seconds: 1} == now", "E213", 1, "a `google.protobuf.Timestamp` cannot be used"),
+        ("[1, 'a'][0] + 1 == 2", "E215", 13, "the types that `+` works on are not known here"),
+        ("1e400 > 1.0", "E201", 1, "this is no double that can be held"),
+        ("{1: 'a'}[1] == 'a'", "E2", 1, ""),
+    ],
+)
+def test_what_the_engine_lacks_is_refused_at_its_place(
+    tea: Sources, text: str, code: str, column: int, message: str
+) -> None:
+    rule, problems = lowered(tea, text)
+    assert rule is None
+    assert problems[0].code.startswith(code)
+    if message:
+        assert problems[0].column == column
+        assert message in problems[0].message
+
+
+def test_what_only_planning_shows_is_refused_too(tea: Sources) -> None:
+    use = Use(Form.COLUMNS, ANYTHING.roots, ("string", "bool", "list(string)"))
+    rule, problems = lowered(tea, "item.tags", use)
+    assert rule is None
+    assert [problem.code for problem in problems] == ["E216"]
+
+
+def test_one_rule_alone_raises_what_is_wrong_with_it(tea: Sources) -> None:
+    text = "item.tags.all(t, t == 'a')"
+    written = Text(text, SourceText("rules/r.toml", text), range(len(text) + 1))
+    checked, _ = check_expressions(replace(tea, rules={"r": Expression("r", written, ANYTHING, ("teas",))}))
+    with pytest.raises(CompileError, match="`all` is not supported yet"):
+        lower(checked["r"])
+
+
+def test_the_same_sources_give_the_same_rules(tea: Sources) -> None:
+    assert rules_of(tea) == rules_of(read_sources(TEA))
+
+
+def test_problems_of_all_stages_come_together(tmp_path: Path) -> None:
+    for file in [path for path in TEA.rglob("*") if path.suffix in (".toml", ".csv")]:
+        target = tmp_path / file.relative_to(TEA)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(file.read_bytes())
+    (tmp_path / "rules/more.toml").write_text(
+        "[a]\nexpr = 'item.stok > 0'\nnote = 1\n[b]\nexpr = 'item.tags.all(t, true)'\n"
+    )
+    with pytest.raises(CompileError) as caught:
+        check(tmp_path)
+    assert [problem.code for problem in caught.value.problems] == ["E203", "E104", "E213"]

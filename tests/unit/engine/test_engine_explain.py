@@ -1,0 +1,58 @@
+from builders import Shop, request, run, slot
+
+from contracts.decision import Cause
+from contracts.experiments import ExperimentSpec, Holdout
+from contracts.slots import Cap, CapWindow, Pool
+from engine.explain import _MEANING, explain, why_not
+
+HELD = ExperimentSpec(holdouts=(Holdout(salt="g", share=1.0),))
+
+
+def told(shop: Shop, **changes: object) -> str:
+    decided = run(shop.load(), request(**changes))
+    return "\n".join(explain(decided.decisions[0], decided.traces[0]))
+
+
+def test_every_cause_has_its_sentence() -> None:
+    assert _MEANING.keys() == set(Cause)
+
+
+def test_a_decision_is_told_from_candidates_to_draws() -> None:
+    assert told(Shop(slots=(slot(guards=("cheap",), boosts=("taste",), size=2),))) == (
+        "shelf: d, c (tier rules)\n"
+        "candidates: 5 from retrieve[0]; 1 blocked, 4 left\n"
+        "4 boosts failed and counted as 0\n"
+        "drew d with propensity 1 at u = 0.990713\n"
+        "drew c with propensity 1 at u = 0.089302\n"
+        "e blocked by cheap"
+    )
+
+
+def test_plain_content_is_told_with_its_cause() -> None:
+    lines = told(Shop(slots=(slot(eligible="is_member"),)))
+    assert lines.startswith("shelf: plain content (tier plain)\nbecause the slot's condition does not hold\nproblem: ")
+
+
+def test_a_counterfactual_is_told() -> None:
+    assert told(Shop(experiments=HELD)).endswith("held out; would have been e, d, c")
+    assert told(Shop(experiments=HELD, slots=(slot(retrieve=()),))).endswith("would have been plain content")
+
+
+def test_why_not_an_item() -> None:
+    cap = Cap(name="daily", limit=1, window=CapWindow.DAY)
+    shop = Shop(slots=(slot(guards=("cheap",), caps=(cap,), size=1, retrieve=(Pool(ids=tuple("bcde")),)),))
+    decided = run(shop.load(), request(exposures={"daily": {"d": 1}}))
+    answers = {name: why_not(name, decided.decisions[0], decided.traces[0]) for name in "abcde"}
+    assert answers == {
+        "a": "a was retrieved by no generator",
+        "b": "b was a candidate with value 200, 1 had a higher one; it was not drawn",
+        "c": "c is in the answer, at position 0",
+        "d": "d was blocked by cap:daily",
+        "e": "e was blocked by cheap",
+    }
+
+
+def test_why_not_on_a_plain_slot() -> None:
+    decided = run(Shop().load(), request(is_bot=True))
+    sentence = why_not("a", decided.decisions[0], decided.traces[0])
+    assert sentence == "a was not considered: the request comes from a bot"

@@ -1,0 +1,133 @@
+import numpy as np
+import pytest
+from builders import FEATURES, NOW, RULES, TABLE, Shop, batch, columns, const, read, slot
+
+from contracts.errors import ExpiredError, RuleError
+from contracts.features import Cursor, FeatureDelta, FeatureValue, Root, Value, ValueType
+from contracts.slots import Filter, Generator, PerVisitor, Pool
+from engine.load import LoadedBundle
+from engine.programs.values import Scope
+from engine.retrieve import Retrieved, retrieve
+
+GREEN = columns("green", "bool", ("equals", "bool", read(Root.ITEM, "kind", "string"), const("fruit")))
+NEVER_IN_ORDER = columns("in_order", "bool", ("less_int64", "bool", read(Root.ITEM, "price", "int"), const(10)))
+
+
+def shop(*generators: Generator, cap: int = 1000) -> LoadedBundle:
+    return Shop(slots=(slot(retrieve=generators, cap_candidates=cap),), rules=(*RULES, GREEN, NEVER_IN_ORDER)).load()
+
+
+def found(loaded: LoadedBundle, now: int = NOW, **values: Value) -> Retrieved:
+    scope = batch(loaded).scope
+    visitor = {name: FeatureValue(value=value, as_of=0) for name, value in values.items()}
+    asked = Scope(now, scope.granted, scope.request, scope.visitor_state, visitor)
+    return retrieve(loaded.slots["shelf"], asked, loaded.snapshot)
+
+
+def ids(loaded: LoadedBundle, retrieved: Retrieved) -> str:
+    return "".join(loaded.snapshot.tables["products"].ids[row] for row in retrieved.rows)
+
+
+def test_generators_are_united_sorted_and_counted() -> None:
+    loaded = shop(Pool(ids=("e", "b")), Filter(where="green", limit=9), PerVisitor(feature="own", limit=9))
+    retrieved = found(loaded, own=("d", "zz", "c"))
+    assert ids(loaded, retrieved) == "abcde"
+    assert retrieved.generated == {"retrieve[0]": 2, "retrieve[1]": 2, "retrieve[2]": 2}
+    assert retrieved.rows.dtype == np.int64
+
+
+def test_an_empty_pool_is_the_whole_table() -> None:
+    assert ids(shop(Pool()), found(shop(Pool()))) == "abcde"
+
+
+def test_no_generator_gives_no_candidate() -> None:
+    assert len(found(shop()).rows) == 0
+
+
+def test_a_filter_keeps_the_highest_order_ties_by_id() -> None:
+    loaded = shop(Filter(where="cheap", order="price", limit=2))
+    assert ids(loaded, found(loaded)) == "cd"
+    constant = columns("constant", "int", const(1))
+    tied = Shop(
+        slots=(slot(retrieve=(Filter(where="cheap", order="constant", limit=2),)),), rules=(*RULES, constant)
+    ).load()
+    assert ids(tied, found(tied)) == "ab"
+    unordered = shop(Filter(where="cheap", limit=3))
+    assert ids(unordered, found(unordered)) == "abc"
+
+
+def test_rows_without_an_order_go_last() -> None:
+    loaded = shop(Filter(where="in_stock", order="by_margin", limit=4))
+    assert ids(loaded, found(loaded)) == "abcd"
+    every = shop(Filter(where="in_stock", order="by_margin", limit=5))
+    assert ids(every, found(every)) == "abcde"
+
+
+def test_an_erroring_filter_excludes() -> None:
+    loaded = shop(Filter(where="has_margin", limit=9))
+    assert ids(loaded, found(loaded)) == "abcd"
+
+
+def test_match_is_evaluated_for_each_visitor_before_the_limit() -> None:
+    loaded = shop(Filter(where="in_stock", match="likes", order="price", limit=2))
+    assert ids(loaded, found(loaded, taste=1.0)) == "de"
+    assert ids(loaded, found(loaded, taste=-1.0)) == ""
+    assert ids(loaded, found(loaded)) == ""
+
+
+def test_the_item_only_part_is_evaluated_once_per_table() -> None:
+    loaded = shop(Filter(where="cheap", order="price", limit=2))
+    memo = loaded.snapshot.tables["products"].memo
+    found(loaded)
+    first = memo["shelf:retrieve[0]"]
+    found(loaded, taste=1.0)
+    assert memo["shelf:retrieve[0]"] is first
+    delta = FeatureDelta(table="products", seq=1, entity="e", as_of=NOW, values={"price": 5})
+    changed = loaded.snapshot.with_deltas([delta], Cursor())
+    after = retrieve(loaded.slots["shelf"], batch(loaded).scope, changed)
+    assert ids(loaded, after) == "cd"
+    assert len(changed.tables["products"].memo["shelf:retrieve[0]"]) == 5
+
+
+def test_nothing_is_remembered_while_values_lie_in_the_future() -> None:
+    loaded = shop(Filter(where="cheap", order="price", limit=9))
+    delta = FeatureDelta(table="products", seq=1, entity="a", as_of=NOW + 1, values={"price": 7})
+    changed = loaded.snapshot.with_deltas([delta], Cursor())
+    before = retrieve(loaded.slots["shelf"], batch(loaded).scope, changed)
+    assert ids(loaded, before) == "bcd"
+    assert changed.tables["products"].memo == {}
+    after = retrieve(loaded.slots["shelf"], batch(loaded, now=NOW + 1).scope, changed)
+    assert ids(loaded, after) == "abcd"
+
+
+def test_a_visitors_list_is_cut_to_its_first_known_ids() -> None:
+    loaded = shop(PerVisitor(feature="own", limit=2))
+    assert ids(loaded, found(loaded, own=("zz", "e", "c", "a"))) == "ce"
+    assert found(loaded).generated == {"retrieve[0]": 0}
+
+
+def test_an_expired_list_gives_nothing_and_says_so() -> None:
+    loaded = shop(PerVisitor(feature="old_list", limit=2), PerVisitor(feature="old_list", limit=1), Pool(ids=("a",)))
+    retrieved = found(loaded, old_list=("b",))
+    assert ids(loaded, retrieved) == "a"
+    assert retrieved.expired is not None
+    blocked = shop(PerVisitor(feature="dead_list", limit=2))
+    with pytest.raises(ExpiredError) as caught:
+        found(blocked, dead_list=("b",))
+    assert caught.value.is_blocking
+
+
+def test_over_the_cap_earlier_generators_go_first() -> None:
+    loaded = shop(Pool(ids=("e",)), Filter(where="cheap", order="price", limit=9), cap=3)
+    assert ids(loaded, found(loaded)) == "cde"
+
+
+def test_a_list_of_the_wrong_type_is_a_rule_error() -> None:
+    with pytest.raises(RuleError):
+        found(shop(PerVisitor(feature="own", limit=2)), own=7)
+
+
+def test_list_columns_do_not_disturb() -> None:
+    table = {**TABLE, "tags": (ValueType.STRINGS, [("x",), (), (), (), ()])}
+    loaded = Shop(table=table, features=FEATURES).load()
+    assert ids(loaded, found(loaded)) == "abcde"
