@@ -65,7 +65,7 @@ CELL_ERRORS = (ValueError, KeyError, msgspec.DecodeError)
 
 
 def encoded(kind: ValueType, values: Sequence[Value | None], statuses: Sequence[Status]) -> ColumnData:
-    """A column's data; no statuses mean that all are PRESENT. A MISSING value is kept as 0, an empty word or nothing."""
+    """A column's data; no statuses: all are PRESENT. A MISSING value is kept as 0, an empty word or nothing."""
     status = np.array(statuses, np.uint8)
     kept = status.tobytes() if status.any() else b""
     filled = [_EMPTY.get(kind, 0) if value is None else value for value in values]

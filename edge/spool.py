@@ -114,7 +114,7 @@ class Spool:
     async def store(self, events: Sequence[StoredEvent]) -> None:
         """Returns when the events are on disk. Raises `SpoolFullError` when they are not, and `ContractError`."""
         loop = asyncio.get_running_loop()
-        ask = _Events(tuple(pack(event) for event in events), loop, loop.create_future())
+        ask = _Events(tuple(encode(event) for event in events), loop, loop.create_future())
         self._items.put(ask)
         await ask.done
 

@@ -11,6 +11,8 @@ from pathlib import Path
 from contracts.codec import decode_json
 from contracts.errors import ContractError
 
+KEY_BYTES = 32
+
 
 @dataclass(frozen=True)
 class Secrets:
@@ -76,14 +78,9 @@ def read_secrets(path: Path) -> Secrets:
     """Reads the secrets file. Raises `ContractError` with the path of what is wrong, never its value."""
     file = decode_json(path.read_bytes(), dict[str, str | dict[str, str]])
     key, token = file.get("pseudonym"), file.get("operator_token")
-    if not isinstance(key, str):
-        raise ContractError("missing or no text", "$.pseudonym")
     if not isinstance(token, str) or not token:
-        raise ContractError("missing, empty or no text", "$.operator_token")
-    try:
-        return Secrets(base64.b64decode(key, validate=True), token)
-    except binascii.Error:
-        raise ContractError("not base64", "$.pseudonym") from None
+        raise ContractError("missing or empty", "$.operator_token")
+    return Secrets(_key(key if isinstance(key, str) else ""), token)
 
 
 def parse_instant(text: str, path: str) -> datetime:
@@ -108,3 +105,13 @@ def _required(options: argparse.Namespace, name: str) -> str:
     if not value:
         raise ContractError(f"missing: give --{name} or set EDGEWISE_{name.upper()}", f"--{name}")
     return str(value)
+
+
+def _key(text: str) -> bytes:
+    try:
+        key = base64.b64decode(text, validate=True)
+    except binascii.Error:
+        raise ContractError("not base64", "$.pseudonym") from None
+    if len(key) != KEY_BYTES:
+        raise ContractError(f"{len(key)} bytes, a key has {KEY_BYTES}", "$.pseudonym")
+    return key

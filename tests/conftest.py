@@ -8,7 +8,7 @@ import pytest
 
 from contracts.bundle import Bundle
 
-TEA = Path(__file__).parent / "bundles/tea"
+TEA = Path(__file__).parents[1] / "deploy/template"
 
 
 @pytest.fixture(scope="session")

@@ -152,7 +152,7 @@ def title(product_type: str, category_name: str) -> str:
         product_type in VAGUE or product_type.partition(" - ")[0] in VAGUE or product_type.partition("/")[0] in VAGUE
     )
     whole = f"{spelt} {category(category_name).lower()}" if is_vague or not spelt else spelt
-    return _sentence(whole)
+    return _sentence(whole.strip())
 
 
 def category(name: str) -> str:

@@ -135,7 +135,7 @@ class _Process:
 
 
 def _begin(folder: Path) -> None:
-    gc.disable()  # millions of values are made and none of them in cycles
+    gc.disable()  # a snapshot is millions of values, none of them in cycles: collected once per week
     _Process.folder = folder
     _Process.loaded = load(read_file((folder / "data/untrained.zip").read_bytes()))
 
@@ -144,6 +144,7 @@ def _week_task(week: int, baskets: list[Basket]) -> None:
     folder, loaded = _Process.folder, _Process.loaded
     snapshot = snapshot_as_of(loaded, folder, folder / "batch.py", week_start(week))
     write_week(week_rows(baskets, loaded, snapshot), _week_file(folder, week))
+    gc.collect()
 
 
 def _campaign_task(campaign: Campaign) -> CampaignRows:

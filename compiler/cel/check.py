@@ -4,7 +4,7 @@ The checker is Google's own. Environments are built once per table and set of re
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from cel_expr_python import cel
@@ -12,11 +12,12 @@ from cel_expr_python import cel
 from compiler.cel.complaints import Complaint, Fields, problems_of
 from compiler.cel.schema import environment, fields_of
 from compiler.cel.tree import Tree, read_tree
-from compiler.diagnostics import Problem
+from compiler.diagnostics import CompileError, Problem
 from compiler.diagnostics import rule_messages as say
 from compiler.reading.expressions import Expression
 from compiler.sources import Sources
-from contracts.features import Root
+from contracts.catalog import ColumnSpec
+from contracts.features import FeatureSchema, Root
 
 _COMPLAINT = re.compile(r"^(?:[A-Z_]+: )?ERROR: <input>:(-?\d+):(-?\d+): ", re.MULTILINE)
 _STATUS = re.compile(r"\s*\[[A-Z_]+\]\s*\Z")
@@ -47,6 +48,15 @@ def check_expressions(sources: Sources) -> tuple[dict[str, Checked], list[Proble
     return checked, problems
 
 
+def check_alone(expression: Expression, schema: FeatureSchema, columns: Iterable[ColumnSpec]) -> Checked:
+    """One expression outside a bundle. Raises `CompileError`."""
+    fields = fields_of(schema, columns)
+    outcome = _checked(expression, "", fields, environment(fields, expression.use.roots))
+    if isinstance(outcome, Checked):
+        return outcome
+    raise CompileError(outcome)
+
+
 class _Checker:
     """The environments of one bundle."""
 
@@ -72,19 +82,7 @@ class _Checker:
         return right[0] if right and not problems else problems
 
     def _check_for(self, expression: Expression, table: str) -> Checked | list[Problem]:
-        fields, env = self._environment(table, expression.use.roots)
-        unreadable = _UNREADABLE.search(expression.text)
-        if unreadable:  # the library cuts its messages at NUL
-            return [say.unreadable(expression.written.at(unreadable.start()))]
-        try:
-            tree = read_tree(expression.text, env.compile(expression.text).serialize())
-        except RuntimeError as error:
-            complaints = _complaints(expression.text, str(error))
-            return problems_of([Complaint(expression, fields, *each) for each in complaints])
-        wanted = expression.use.results
-        if tree.type not in wanted:
-            return [say.wrong_result(expression.where, expression.name, tree.type, wanted)]
-        return Checked(expression, table, tree)
+        return _checked(expression, table, *self._environment(table, expression.use.roots))
 
     def _environment(self, table: str, roots: tuple[Root, ...]) -> tuple[Fields, cel.Env]:
         key = (table, roots)
@@ -92,6 +90,21 @@ class _Checker:
             fields = fields_of(self._sources.schema, self._sources.tables[table].columns)
             self._environments[key] = fields, environment(fields, roots)
         return self._environments[key]
+
+
+def _checked(expression: Expression, table: str, fields: Fields, env: cel.Env) -> Checked | list[Problem]:
+    unreadable = _UNREADABLE.search(expression.text)
+    if unreadable:  # the library cuts its messages at NUL
+        return [say.unreadable(expression.written.at(unreadable.start()))]
+    try:
+        tree = read_tree(expression.text, env.compile(expression.text).serialize())
+    except RuntimeError as error:
+        complaints = _complaints(expression.text, str(error))
+        return problems_of([Complaint(expression, fields, *each) for each in complaints])
+    wanted = expression.use.results
+    if wanted and tree.type not in wanted:
+        return [say.wrong_result(expression.where, expression.name, tree.type, wanted)]
+    return Checked(expression, table, tree)
 
 
 def _complaints(text: str, answer: str) -> Iterator[tuple[int, str]]:

@@ -26,7 +26,7 @@ _NUMBER = ("double", "int")
 
 @dataclass(frozen=True)
 class Use:
-    """What an expression is for: how it runs, which roots it may read, which CEL types it may give."""
+    """What an expression is for: how it runs, which roots it may read, which CEL types it may give (none: any)."""
 
     form: Form
     roots: tuple[Root, ...]
@@ -42,6 +42,7 @@ STATIC_SCORE = Use(Form.COLUMNS, (*_VISIT, Root.ITEM), _NUMBER)
 RERANK = Use(Form.COLUMNS, (*_VISIT, Root.ITEM, Root.SCORE), _NUMBER)
 INPUT = Use(Form.COLUMNS, (*_VISIT, Root.ITEM), (*_NUMBER, "bool"))
 SENTENCE = Use(Form.REQUEST, (*_VISIT, Root.ITEM), ("string",))
+ALONE = Use(Form.REQUEST, (*_VISIT, Root.ITEM), ())
 UNUSED = Use(Form.COLUMNS, (*_VISIT, Root.ITEM, Root.SCORE), ("bool", *_NUMBER))
 
 

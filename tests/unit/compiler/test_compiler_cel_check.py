@@ -10,7 +10,7 @@ from compiler.reading.expressions import GUARD, RERANK, SENTENCE, STATIC_SCORE, 
 from compiler.sources import Sources, read_sources
 from contracts.features import ValueType
 
-TEA = Path(__file__).parents[2] / "bundles/tea"
+TEA = Path(__file__).parents[3] / "deploy/template"
 
 
 @pytest.fixture(scope="module")

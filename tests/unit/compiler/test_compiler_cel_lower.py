@@ -16,7 +16,7 @@ from engine.programs.functions import FUNCTIONS
 from engine.programs.plan import plan_request
 from engine.programs.values import Scope
 
-TEA = Path(__file__).parents[2] / "bundles/tea"
+TEA = Path(__file__).parents[3] / "deploy/template"
 ANYTHING = Use(
     Form.REQUEST,
     tuple(Root),

@@ -12,7 +12,7 @@ from contracts.features import FoldSpec, FoldWindow, OnExpired, Root, ValueType
 from contracts.rule_ir import Form
 from contracts.slots import Filter, PerVisitor, PolicySpec
 
-TEA = Path(__file__).parents[2] / "bundles/tea"
+TEA = Path(__file__).parents[3] / "deploy/template"
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,129 @@
+"""`edgewise eval`.
+
+The file holds `now`, `request`, `visitor_state`, `visitor` and `item` as JSON. Types follow the values: 1 is an int,
+1.0 a double, a list holds strings, an object maps strings to doubles; `now` is an RFC 3339 instant.
+
+examples:
+  edgewise eval 'visitor.affinity[item.category] > 0.2' --with features.json
+  edgewise eval 'now.getHours("America/New_York") < 12' --with features.json --json
+"""
+
+import argparse
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+
+from compiler.cel.check import check_alone
+from compiler.cel.lower import lower
+from compiler.places import SourceText, Text
+from compiler.reading.expressions import ALONE, Expression
+from contracts.catalog import ColumnSpec, TableSpec
+from contracts.codec import Contract, decode_json
+from contracts.errors import ContractError, RuleError
+from contracts.features import FeatureSchema, FeatureSpec, FeatureValue, Root, Value, ValueType, conform
+from contracts.rule_ir import Rule
+from deploy.outcome import Outcome
+from engine.programs.plan import plan_request
+from engine.programs.values import CelValue, Duration, Scope, Timestamp
+from engine.snapshot import Column, Table
+
+_TYPES: dict[type, ValueType] = {
+    bool: ValueType.BOOL,
+    int: ValueType.INT,
+    float: ValueType.DOUBLE,
+    str: ValueType.STRING,
+    tuple: ValueType.STRINGS,
+    dict: ValueType.NUMBERS,
+}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Surroundings(Contract, frozen=True):
+    """The values that an expression may read."""
+
+    now: datetime = _EPOCH
+    request: dict[str, Value] = {}
+    visitor_state: dict[str, Value] = {}
+    visitor: dict[str, Value] = {}
+    item: dict[str, Value] = {}
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declares the words after `eval`."""
+    parser.add_argument("expression", help="a CEL expression")
+    parser.add_argument("--with", dest="file", type=Path, help="a JSON file with the values to read")
+
+
+def run(options: argparse.Namespace) -> Outcome:
+    """Checks, lowers and runs the expression as the engine would. An error of the rule makes the exit code 1."""
+    values = decode_json(options.file.read_bytes(), Surroundings) if options.file else Surroundings()
+    if values.now.tzinfo is None:
+        raise ContractError("lacks its zone: add Z or an offset", "$.now")
+    schema = FeatureSchema(purposes=(), features=tuple(_features(values)))
+    table = TableSpec(name="item", columns=tuple(_columns(values.item)), rows=1)
+    rule = _lowered(options.expression, schema, table)
+    try:
+        value = _readable(plan_request(rule, schema, table)(_scope(values)))
+    except RuleError as error:
+        return Outcome({"type": rule.type, "error": error.message}, f"error: {error.message}", 1)
+    return Outcome({"type": rule.type, "value": value}, f"{value!r}  ({rule.type})")
+
+
+def _readable(value: CelValue) -> CelValue:
+    match value:
+        case Timestamp():
+            return (_EPOCH + timedelta(microseconds=value // 1000)).isoformat()
+        case Duration():
+            return f"{value / 1e9:g}s"
+    return value
+
+
+def _lowered(text: str, schema: FeatureSchema, table: TableSpec) -> Rule:
+    written = Text(text, SourceText("expression", text), range(len(text) + 1))
+    return lower(check_alone(Expression("expression", written, ALONE, ()), schema, table.columns))
+
+
+def _features(values: Surroundings) -> list[FeatureSpec]:
+    roots = {Root.REQUEST: values.request, Root.VISITOR_STATE: values.visitor_state, Root.VISITOR: values.visitor}
+    return [
+        FeatureSpec(name=name, root=root, type=_type(value, f"$.{root}.{name}"))
+        for root, named in roots.items()
+        for name, value in named.items()
+    ]
+
+
+def _columns(item: Mapping[str, Value]) -> list[ColumnSpec]:
+    return [ColumnSpec(name=name, type=_type(value, f"$.item.{name}")) for name, value in item.items()]
+
+
+def _type(value: Value, path: str) -> ValueType:
+    kind = _TYPES[type(value)]
+    conform(value, kind, path)
+    return kind
+
+
+def _scope(values: Surroundings) -> Scope:
+    columns = {name: _column(value) for name, value in values.item.items()}
+    return Scope(
+        now=(values.now - _EPOCH) // timedelta(microseconds=1),
+        granted=frozenset(),
+        request=values.request,
+        visitor_state=values.visitor_state,
+        visitor={name: FeatureValue(value=value, as_of=0) for name, value in values.visitor.items()},
+        table=Table("item", columns) if columns else None,
+        row=0,
+    )
+
+
+def _column(value: Value) -> Column:
+    """A column of one row."""
+    kind = _TYPES[type(value)]
+    if isinstance(value, str):
+        return Column(kind, np.zeros(1, np.int32), dictionary=(value,))
+    if isinstance(value, (tuple, dict)):
+        codes, ends = np.arange(len(value), dtype=np.int32), np.array([0, len(value)])
+        numbers = np.array(list(value.values())) if isinstance(value, dict) else None
+        return Column(kind, codes, dictionary=tuple(value), offsets=ends, numbers=numbers)
+    return Column(kind, np.array([value]))
