@@ -42,6 +42,13 @@ class Run:
         """Answers per second, over the time from the first intended start to the last answer."""
         return len(self.latencies_ms) / self.duration_s
 
+    def add(self, other: "Run") -> None:
+        """Takes another round's figures in."""
+        self.latencies_ms += other.latencies_ms
+        self.failures += other.failures
+        self.answers += other.answers
+        self.duration_s += other.duration_s
+
 
 def run(
     url: str, calls: list[Call], *, rate_per_s: float, duration_s: float, classify: Callable[[bytes], list[str]]
