@@ -5,9 +5,11 @@ Stopping drains: no new connections, answers finished, spool written.
 
 import asyncio
 import logging
+import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from types import FrameType
 
 import uvicorn
 from starlette.applications import Starlette
@@ -67,7 +69,20 @@ def serve(config: Config) -> None:
         log_level="warning",
         timeout_graceful_shutdown=DRAIN_S,
     )
-    uvicorn.Server(settings).run()
+    server = uvicorn.Server(settings)
+    _end_calmly(server)
+    server.run()
+
+
+def _end_calmly(server: uvicorn.Server) -> None:
+    """uvicorn raises the signal that it obeyed once more after it has drained: then the process is to end with 0."""
+
+    def obey(_number: int, _frame: FrameType | None) -> None:
+        if not server.should_exit:
+            sys.exit(0)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, obey)
 
 
 @asynccontextmanager

@@ -41,6 +41,7 @@ def connect(history: Path) -> BaseBackend:
     if not files:
         raise ContractError(f"{history} holds no parquet file: name the folder of the prepared history")
     connection: BaseBackend = ibis.duckdb.connect(threads=1)
+    connection.raw_sql("set enable_progress_bar = false")
     for file in files:
         connection.read_parquet(file, table_name=file.stem)
     return connection

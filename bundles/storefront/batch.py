@@ -154,11 +154,11 @@ def _kept(owned: Table, key: str) -> Table:
     return owned.filter(owned["rank"] < KEPT[key])
 
 
-def _map(table: Table, key: str, value: Column) -> Value:
-    """A map from `key` to `value`, in the order of `rank`; entries without a value are left out."""
-    is_there = value.notnull()
-    keys = table[key].collect(where=is_there, order_by=table["rank"])
-    return ibis.map(keys, _double(value).collect(where=is_there, order_by=table["rank"]))
+def _map(table: Table, key: str, value: Column, *, is_partial: bool = False) -> Value:
+    """A map from `key` to `value`, in the order of `rank`; of a partial one, entries without a value are left out."""
+    where = value.notnull() if is_partial else None
+    keys = table[key].collect(where=where, order_by=table["rank"])
+    return ibis.map(keys, _double(value).collect(where=where, order_by=table["rank"]))
 
 
 def _item_habits(owned: Table) -> Table:
@@ -166,7 +166,7 @@ def _item_habits(owned: Table) -> Table:
     return table.group_by("entity").agg(
         item_visits=_map(table, "item", table["visits"]),
         item_last=_map(table, "item", table["last"]),
-        item_period=_map(table, "item", table["period"]),
+        item_period=_map(table, "item", table["period"], is_partial=True),
         item_decayed=_map(table, "item", table["decayed"]),
         item_decayed_100=_map(table, "item", table["decayed_100"]),
         own_items=table["item"].collect(where=table["rank"] < OWN_ITEMS, order_by=table["rank"]),
@@ -178,7 +178,7 @@ def _type_habits(owned: Table) -> Table:
     return table.group_by("entity").agg(
         type_visits=_map(table, "product_type", table["visits"]),
         type_last=_map(table, "product_type", table["last"]),
-        type_period=_map(table, "product_type", table["period"]),
+        type_period=_map(table, "product_type", table["period"], is_partial=True),
         type_decayed=_map(table, "product_type", table["decayed"]),
     )
 
@@ -189,7 +189,7 @@ def _category_habits(owned: Table) -> Table:
     return table.group_by("entity").agg(
         category_visits=_map(table, "category", table["visits"]),
         category_last=_map(table, "category", table["last"]),
-        category_period=_map(table, "category", table["period"]),
+        category_period=_map(table, "category", table["period"], is_partial=True),
         affine_categories=table["category"].collect(where=table["place"] < AFFINE_CATEGORIES, order_by=table["place"]),
     )
 
@@ -301,12 +301,15 @@ def _bought_with(history: Table, today: float) -> Table:
     """Of each frequent item: what it shares baskets with, weighed by how much more often than chance would."""
     baskets = history.filter(history["day"] >= today - NEIGHBOUR_DAYS).select("basket", "item").distinct()
     frequent = baskets.group_by("item").agg(baskets=_.count()).filter(_.baskets >= LEAST_BASKETS)
-    mine = baskets.inner_join(frequent, "item").select("basket", "item")
-    other = baskets.inner_join(frequent, "item").select("basket", "baskets", other="item")
-    pairs = mine.inner_join(other, ["basket"]).filter(_.item != _.other)
-    table = pairs.group_by("item", "other", "baskets").agg(together=_.count()).filter(_.together >= LEAST_TOGETHER)
+    one = baskets.inner_join(frequent, "item").select("basket", "item", "baskets")
+    other = one.rename(other="item", others="baskets")
+    pairs = one.inner_join(other, ["basket"]).filter(_.item < _.other)
+    table = pairs.group_by("item", "other", "baskets", "others").agg(together=_.count())
+    table = table.filter(_.together >= LEAST_TOGETHER)
+    mirrored = table.select(item="other", other="item", baskets="others", others="baskets", together="together")
+    table = table.union(mirrored)
     order = [ibis.desc("together"), "other"]
     table = table.mutate(rank=ibis.row_number().over(ibis.window(group_by="item", order_by=order)))
     table = table.filter(table["rank"] < NEIGHBOURS)
-    weight = table["together"] / (table["baskets"] + 20.0)
+    weight = table["together"] / (table["others"] + 20.0)
     return table.group_by("item").agg(bought_with=_map(table, "other", weight))

@@ -11,7 +11,7 @@ import argparse
 import csv
 import hashlib
 import importlib.metadata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -60,7 +60,7 @@ def prepare(folder: Path, sample: int | None = None) -> Path:
     (folder / "site").mkdir(exist_ok=True)
     stamp.unlink(missing_ok=True)
     connection = duckdb.connect()
-    connection.execute("set TimeZone = 'UTC'")
+    connection.execute("set TimeZone = 'UTC'; set enable_progress_bar = false")
     steps: list[tuple[str, Callable[[], object]]] = [
         ("read products", lambda: _read_products(connection)),
         ("read baskets", lambda: _read_lines(connection, data / "history", sample)),
@@ -116,7 +116,7 @@ def _read_products(connection: duckdb.DuckDBPyConnection) -> None:
     _create(connection, "products", named)
 
 
-def _create(connection: duckdb.DuckDBPyConnection, name: str, columns: dict[str, list[object]]) -> None:
+def _create(connection: duckdb.DuckDBPyConnection, name: str, columns: Mapping[str, Sequence[object]]) -> None:
     table = pa.table(columns)
     connection.register("arriving", table)
     connection.execute(f"create table {name} as select * from arriving")

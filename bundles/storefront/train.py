@@ -12,6 +12,7 @@ import gc
 import hashlib
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
 from pathlib import Path
 
 import joblib
@@ -107,14 +108,14 @@ def _all_rows(folder: Path) -> tuple[LoadedBundle, dict[int, WeekRows], list[Cam
     history = connect(folder / "data/history")
     baskets, campaigns = _sampled_baskets(history), campaigns_of(history)
     history.disconnect()
+    jobs: list[WeekJob | Campaign] = [WeekJob(week, baskets[week]) for week in sorted(baskets, reverse=True)]
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(PROCESSES, mp_context=spawn, initializer=_begin, initargs=(folder,)) as pool:
-        tasks = [pool.submit(_week_task, week, baskets[week]) for week in sorted(baskets, reverse=True)]
-        others = [pool.submit(_campaign_task, campaign) for campaign in campaigns]
-        for done in tqdm(as_completed([*tasks, *others]), "rows", len(tasks) + len(others), leave=False, unit="task"):
+        tasks = [pool.submit(_run, job) for job in [*jobs, *campaigns]]
+        for done in tqdm(as_completed(tasks), "rows", len(tasks), leave=False, unit="task"):
             done.result()
     weeks = {week: read_week(_week_file(folder, week)) for week in sorted(baskets)}
-    return load(bundle), weeks, [task.result() for task in others]
+    return load(bundle), weeks, [rows for task in tasks if (rows := task.result()) is not None]
 
 
 def _sampled_baskets(history: BaseBackend) -> dict[int, list[Basket]]:
@@ -125,6 +126,14 @@ def _sampled_baskets(history: BaseBackend) -> dict[int, list[Basket]]:
         kept = {basket.id for basket in sampled([basket for week in weeks for basket in known[week]], wanted)}
         chosen |= {week: [basket for basket in known[week] if basket.id in kept] for week in weeks}
     return chosen
+
+
+@dataclass(frozen=True)
+class WeekJob:
+    """The requests of one week."""
+
+    week: int
+    baskets: list[Basket]
 
 
 class _Process:
@@ -140,15 +149,15 @@ def _begin(folder: Path) -> None:
     _Process.loaded = load(read_file((folder / "data/untrained.zip").read_bytes()))
 
 
-def _week_task(week: int, baskets: list[Basket]) -> None:
+def _run(job: WeekJob | Campaign) -> CampaignRows | None:
+    """One job in its process. A week's rows go to a file, a campaign's few come back."""
     folder, loaded = _Process.folder, _Process.loaded
-    snapshot = snapshot_as_of(loaded, folder, folder / "batch.py", week_start(week))
-    write_week(week_rows(baskets, loaded, snapshot), _week_file(folder, week))
+    if isinstance(job, Campaign):
+        return campaign_rows(job, loaded, folder)
+    snapshot = snapshot_as_of(loaded, folder, folder / "batch.py", week_start(job.week))
+    write_week(week_rows(job.baskets, loaded, snapshot), _week_file(folder, job.week))
     gc.collect()
-
-
-def _campaign_task(campaign: Campaign) -> CampaignRows:
-    return campaign_rows(campaign, _Process.loaded, _Process.folder)
+    return None
 
 
 def _week_file(folder: Path, week: int) -> Path:
@@ -162,9 +171,9 @@ def _train_purchase(weeks: dict[int, WeekRows], names: list[str]) -> tuple[light
         data = lightgbm.Dataset(train.inputs, train.labels, feature_name=names)
         model = lightgbm.train(SETTINGS, data, TREES, callbacks=[lambda _: bar.update() and None])
     scores = {
-        "popularity": test.inputs[:, names.index("baskets_12w")],
-        "own frequency": np.nan_to_num(test.inputs[:, names.index("item_visits")]),
-        "LightGBM": model.predict(test.inputs, raw_score=True),
+        "popularity": test.inputs[:, names.index("baskets_12w")].astype(np.float64),
+        "own frequency": np.nan_to_num(test.inputs[:, names.index("item_visits")]).astype(np.float64),
+        "LightGBM": np.asarray(model.predict(test.inputs, raw_score=True)),
     }
     qualities = tuple(judge(name, values, test.labels, test.starts) for name, values in scores.items())
     return model, Report(

@@ -150,7 +150,9 @@ def _columns_of(table: Table, item: str, now: int) -> Mapping[str, Value]:
 def _deltas(loaded: LoadedBundle, expression: Path, history: BaseBackend, as_of: datetime) -> Iterator[FeatureDelta]:
     """Every value as of the instant. Live values that the expression does not give are withdrawn: they are of later."""
     instant = round(as_of.timestamp() * 1_000_000)
-    absent = {table.name: {c.name: None for c in table.columns if c.is_live} for table in loaded.catalog.tables}
+    absent: dict[str, dict[str, Value | None]] = {
+        table.name: {column.name: None for column in table.columns if column.is_live} for table in loaded.catalog.tables
+    }
     given: dict[str, set[str]] = {}
     for row in batch_rows(expression, history, as_of):
         values = {**absent.get(row.table, {}), **row.values}

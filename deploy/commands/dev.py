@@ -9,6 +9,7 @@ examples:
 """
 
 import argparse
+import signal
 import sys
 import time
 from pathlib import Path
@@ -39,6 +40,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Outcome:
     """Runs until Ctrl-C, then stops both programs."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)  # also where a shell started us in the background
     for port in (options.port, options.port + 1):
         check_port(port)
     state = options.state / options.folder.resolve().name

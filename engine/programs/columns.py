@@ -58,7 +58,7 @@ def plan_columns(rule: Rule, schema: FeatureSchema, table: TableSpec) -> ColumnP
     if kind not in SINGLES:
         raise NotRunnableError(f"rule {rule.name!r} gives {verified.types[-1]}; candidates take a single value each")
     programs = closures(verified, table)
-    _refuse_nanoseconds(rule, programs)
+    _refuse_nanoseconds(rule)
     return _program(_Steps(verified, programs).root(), named(programs[-1], rule.name), kind)
 
 
@@ -217,7 +217,7 @@ def _is_mixed(kind: CelType) -> bool:
     return kind == DYN or any(map(_is_mixed, kind.of))
 
 
-def _refuse_nanoseconds(rule: Rule, programs: Sequence[RequestProgram]) -> None:
+def _refuse_nanoseconds(rule: Rule) -> None:
     """Columns hold microseconds, so no time of a column program may be finer: literals tell, other texts do not."""
     for node in rule.nodes:
         if isinstance(node, Const) and node.type in TIMES:

@@ -1,8 +1,8 @@
 """What reading a feature or an item's column gives: its value, its default, or an error (DESIGN 4).
 
 A feature that is absent, of the future, or whose purpose was not granted reads as its default, and without one is
-MISSING. EXPIRED does what the feature declares. An item's column stores its status itself. `has` of either is true
-exactly when the read succeeds.
+MISSING; a fold of the origin that saw no event yet has its initial value. EXPIRED does what the feature declares.
+An item's column stores its status itself. `has` of either is true exactly when the read succeeds.
 """
 
 from collections.abc import Callable
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from contracts.catalog import ColumnSpec
 from contracts.errors import ContractError, ExpiredError, MissingError, NotRunnableError, RuleError
 from contracts.features import FeatureSpec, OnExpired, Root, Status, Value, ValueType, conform
+from engine import folds
 from engine.programs.arrays import some, union
 from engine.programs.values import (
     NANOSECONDS_PER_MICROSECOND,
@@ -142,10 +143,13 @@ def _plain_value(spec: FeatureSpec) -> _Fetch:
 
 def _visitor_value(spec: FeatureSpec) -> _Fetch:
     name, max_age_us = spec.name, (spec.max_age_s or 0) * _MICROSECONDS_PER_SECOND
+    initial = folds.read((spec,), {}, 0).get(name)  # a fold over no events is PRESENT
 
     def fetch(scope: Scope) -> Value | None:
         entry = scope.visitor.get(name)
-        if entry is None or entry.as_of > scope.now:
+        if entry is None:
+            return initial
+        if entry.as_of > scope.now:
             return None
         if spec.max_age_s is None or scope.now - entry.as_of <= max_age_us:
             return entry.value

@@ -5,16 +5,9 @@ import pytest
 sync_api = pytest.importorskip("playwright.sync_api", reason="the browser tests need the package playwright")
 
 
-def shift_of(page: sync_api.Page) -> float:
-    """The sum of all layout shifts so far, those in answer to a click left out by the browser."""
-    return float(
-        page.evaluate("""() => new Promise((done) => {
-          let sum = 0;
-          new PerformanceObserver((list) => list.getEntries().forEach((entry) => (sum += entry.value)))
-            .observe({ type: "layout-shift", buffered: true });
-          requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => done(sum), 50)));
-        })""")
-    )
+def shifts_of(page: sync_api.Page) -> object:
+    """What has moved by itself so far, with how far; what follows a click is left out by the browser."""
+    return page.evaluate(_SHIFTS)
 
 
 def nameless_controls(page: sync_api.Page) -> object:
@@ -28,6 +21,16 @@ def faint_texts(page: sync_api.Page) -> object:
     """Visible texts below the contrast that WCAG 2 AA asks for (success criterion 1.4.3), with their ratio."""
     return page.evaluate(_FAINT_TEXTS)
 
+
+_SHIFTS = """() => new Promise((done) => {
+  const moved = [];
+  const told = ({ node, previousRect: from, currentRect: to }) =>
+    `${node?.outerHTML?.slice(0, 80) ?? node?.data}: ${from.x},${from.y} -> ${to.x},${to.y}`;
+  new PerformanceObserver((list) => {
+    for (const { value, sources } of list.getEntries()) moved.push([value, ...sources.map(told)]);
+  }).observe({ type: "layout-shift", buffered: true });
+  requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => done(moved), 50)));
+})"""
 
 _FAINT_TEXTS = """() => {
   const parse = (text) => (text.match(/[\\d.]+/g) ?? []).map(Number);

@@ -20,6 +20,7 @@ Json = dict[str, object]
 CLIENT = Path(edge_package.__file__).parent / "web" / "edgewise.js"
 SITE = Path(__file__).parents[2] / "bundles" / "storefront" / "site"
 PATIENCE_S = 10
+PAINT_S = 0.04
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,10 @@ class Asked:
 
 @dataclass
 class Edge:
-    """What the stand-in answers (`slots`, `status`, `html`), and what it was asked. `gate` closed makes it wait."""
+    """What the stand-in answers (`slots`, `status`, `html`), and what it was asked.
+
+    A closed `gate` holds answers back, made as they are when the request came. `pieces` is in how many a page is sent.
+    """
 
     url: str = ""
     html: str = ""
@@ -44,6 +48,7 @@ class Edge:
     status: dict[str, list[int]] = field(default_factory=dict)
     raw: dict[str, bytes] = field(default_factory=dict)
     cookie: str = ""
+    pieces: int = 1
     asked: list[Asked] = field(default_factory=list)
     gate: threading.Event = field(default_factory=threading.Event)
     busy: int = 0
@@ -123,10 +128,12 @@ class Handler(BaseHTTPRequestHandler):
             self.file(SITE / (path.lstrip("/") or "index.html"))
 
     def file(self, path: Path) -> None:
-        """A file of the storefront."""
+        """A file of the storefront, whose client waits longer: the machine of a test may be busy."""
         kind = guess_type(path.name)[0] or "text/plain"
         is_there = path.is_file() and path.is_relative_to(SITE)
-        self.reply(200 if is_there else 404, path.read_bytes() if is_there else b"", kind)
+        body = path.read_bytes() if is_there else b""
+        patient = body.replace(b'data-timeout-ms="1000"', b'data-timeout-ms="10000"') if kind == "text/html" else body
+        self.reply(200 if is_there else 404, patient, kind)
 
     def do_POST(self) -> None:
         """The API: remembers what was asked, waits for the gate, answers."""
@@ -134,12 +141,12 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         cookie = self.headers.get("Cookie") or ""
         asked = Asked(self.command, parts.path, dict(parse_qsl(parts.query)), cookie, json.loads(body or b"{}"))
+        answer = edge.answer(asked)
         with edge.lock:
             edge.asked.append(asked)
             edge.busy += 1
             edge.most_busy = max(edge.most_busy, edge.busy)
         edge.gate.wait(PATIENCE_S)
-        answer = edge.answer(asked)
         with edge.lock:
             edge.busy -= 1
         self.reply(*answer, "application/json")
@@ -156,9 +163,18 @@ class Handler(BaseHTTPRequestHandler):
             if self.edge.cookie:
                 self.send_header("Set-Cookie", f"edgewise={self.edge.cookie}; Path=/; HttpOnly")
             self.end_headers()
-            self.wfile.write(body)
+            self.drip(body, self.edge.pieces if kind == "text/html" else 1)
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
+
+    def drip(self, body: bytes, pieces: int) -> None:
+        """Writes a body in so many pieces, with a moment between them for the browser to paint."""
+        size = -(-len(body) // pieces) or 1
+        for start in range(0, len(body), size):
+            self.wfile.write(body[start : start + size])
+            self.wfile.flush()
+            if pieces > 1:
+                time.sleep(PAINT_S)
 
     def log_message(self, format: str, *args: object) -> None:
         """Keeps the test output quiet."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from probes import shift_of
+from probes import shifts_of
 from stand_in import Edge, decision
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="the browser tests need the package playwright")
@@ -161,7 +161,7 @@ def test_a_component_that_fails_keeps_its_content_and_no_others(visit: Open, edg
 def test_a_swap_moves_nothing(visit: Open, edge: Edge) -> None:
     page = visit()
     expect(slot(page, "low")).to_have_text("Decided")
-    assert shift_of(page) == 0
+    assert shifts_of(page) == []
 
 
 def test_the_shift_that_a_missing_box_would_cause_is_seen_by_this_test(visit: Open, edge: Edge) -> None:
@@ -172,7 +172,7 @@ def test_the_shift_that_a_missing_box_would_cause_is_seen_by_this_test(visit: Op
     settle(page, 100)
     edge.gate.set()
     expect(slot(page, "hero")).to_have_text("Tall")
-    assert shift_of(page) > 0
+    assert shifts_of(page) != []
 
 
 def test_a_smaller_answer_leaves_the_box_as_it_was(visit: Open, edge: Edge) -> None:
@@ -241,9 +241,7 @@ def test_only_what_is_seen_is_exposed_and_only_once(visit: Open, edge: Edge) -> 
 def test_a_slot_passed_by_is_no_exposure(visit: Open, edge: Edge) -> None:
     page = visit()
     expect(slot(page, "low")).to_have_text("Decided")
-    page.evaluate("scrollTo(0, document.body.scrollHeight)")
-    settle(page, 300)
-    page.evaluate("scrollTo(0, 0)")
+    page.evaluate("scrollTo(0, document.body.scrollHeight); setTimeout(() => scrollTo(0, 0), 100)")
     edge.wait_for(lambda: "hero" in exposed(edge))
     settle(page, 1300)
     assert "low" not in exposed(edge)
@@ -320,10 +318,25 @@ def test_a_refused_event_is_dropped(visit: Open, edge: Edge) -> None:
 def test_requests_go_one_at_a_time_since_each_may_replace_the_cookie(visit: Open, edge: Edge) -> None:
     page = visit()
     expect(slot(page, "hero")).to_have_text("Decided")
-    page.evaluate("for (let n = 0; n < 9; n++) edgewise.track('add_to_cart', { item: String(n) }, { decide: true })")
-    edge.wait_for(lambda: len(edge.events("add_to_cart")) == 9)
+    edge.gate.clear()
+    for item in ("1", "2", "3"):
+        page.evaluate(f"void edgewise.track('add_to_cart', {{ item: '{item}' }}, {{ decide: true }})")
+        edge.wait_for(lambda: edge.events("add_to_cart"))
+        settle(page, 100)
+    assert [event["item"] for event in edge.events("add_to_cart")] == ["1"]
+    edge.gate.set()
+    edge.wait_for(lambda: len(edge.events("add_to_cart")) == 3)
     assert edge.most_busy == 1
-    assert [event["item"] for event in edge.events("add_to_cart")] == [str(n) for n in range(9)]
+
+
+def test_the_same_answer_again_touches_nothing_on_the_page(visit: Open, edge: Edge) -> None:
+    edge.redecided = {"hero": decision("hero", decision_id="request-2.hero"), "offer": decision("offer", "Again")}
+    page = visit()
+    expect(slot(page, "hero")).to_have_text("Decided")
+    before = slot(page, "hero").locator("h2").element_handle()
+    page.evaluate("edgewise.track('add_to_cart', { item: '7' }, { decide: true })")
+    expect(slot(page, "offer")).to_have_text("Again")
+    assert before.evaluate("(element) => element.isConnected")
 
 
 def test_what_waits_when_the_page_is_left_goes_by_beacon(visit: Open, edge: Edge) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from probes import faint_texts, nameless_controls, shift_of
+from probes import faint_texts, nameless_controls, shifts_of
 from stand_in import Edge, Json, decision
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="the browser tests need the package playwright")
@@ -91,7 +91,14 @@ def test_nothing_moves_when_the_slots_are_filled(visit: Open, edge: Edge, viewpo
     edge.gate.set()
     decided(page)
     assert [page.locator(f"edge-slot[name={name}]").bounding_box() for name in SLOTS] == before
-    assert shift_of(page) == 0
+    assert shifts_of(page) == []
+
+
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE])
+def test_nothing_moves_while_the_page_arrives_in_pieces(visit: Open, edge: Edge, viewport: dict[str, int]) -> None:
+    edge.pieces = 40
+    page = decided(visit("?as=208", viewport=viewport))
+    assert shifts_of(page) == []
 
 
 @pytest.mark.parametrize("width", [320, 390, 768, 1024, 1280, 1920])

@@ -32,7 +32,7 @@ LEAVES = {"string": 5, "list": 8, "map": 8}  # of ten; so that many arguments ar
 N = 12
 
 
-def _column(kind: ValueType, rng: np.random.Generator) -> Column:
+def column(kind: ValueType, rng: np.random.Generator) -> Column:
     status = rng.choice(np.array([0, 0, 0, 1, 3, 4], dtype=np.uint8), N)
     as_of = rng.choice(np.array([0, NOW - 1, NOW, NOW + 1]), N)
     dictionary = tuple(rng.permutation(TEXTS).tolist())
@@ -195,7 +195,7 @@ def rules(draw: st.DrawFn) -> Rule:
     return Rule(name="x", form=Form.COLUMNS, type=str(kind), place=place, nodes=tuple(tree.nodes))
 
 
-def _outcome(program, scope: Scope) -> object:
+def outcome(program, scope: Scope) -> object:
     try:
         return program(scope)
     except RuleError as error:
@@ -211,19 +211,19 @@ def _same(kind: str, closure_value: object, column_value: object) -> bool:
     return type(exact) is type(closure_value) and exact == closure_value
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(rules(), st.integers(0, 2**16), st.booleans())
 def test_a_column_program_agrees_with_its_closure_row_by_row(rule: Rule, seed: int, has_score: bool) -> None:
     rng = np.random.default_rng(seed)
-    table = Table("items", {spec.name: _column(spec.type, rng) for spec in SPECS})
+    table = Table("items", {spec.name: column(spec.type, rng) for spec in SPECS})
     rows = np.flatnonzero(rng.random(N) < 0.8)
     score = rng.choice(np.array(DOUBLES), len(rows)) if has_score else None
     closure, program = plan_request(rule, SCHEMA, TABLE), plan_columns(rule, SCHEMA, TABLE)
     scores = [None] * len(rows) if score is None else score.tolist()
-    wanted = [_outcome(closure, SCOPE.at(table, row, one)) for row, one in zip(rows.tolist(), scores, strict=True)]
+    wanted = [outcome(closure, SCOPE.at(table, row, one)) for row, one in zip(rows.tolist(), scores, strict=True)]
     batch = Batch(SCOPE, table, rows, score)
     if any(isinstance(one, ExpiredError) for one in wanted):
-        assert isinstance(_outcome(program, batch), ExpiredError)
+        assert isinstance(outcome(program, batch), ExpiredError)
         return
     computed = program(batch)
     errors = np.zeros(len(rows), bool) if computed.errors is None else computed.errors
@@ -247,4 +247,4 @@ def test_the_drawn_scope_has_missing_values() -> None:
         place=Place(file="x", line=1, column=1),
         nodes=(Read(type="int", root=Root.VISITOR, field="int_absent"),),
     )
-    assert isinstance(_outcome(plan_request(rule, SCHEMA, TABLE), SCOPE), MissingError)
+    assert isinstance(outcome(plan_request(rule, SCHEMA, TABLE), SCOPE), MissingError)

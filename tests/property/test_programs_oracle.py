@@ -119,7 +119,7 @@ def _ours(rule: Rule) -> CelValue | RuleError:
         return error
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(twins())
 def test_closures_agree_with_the_library(twin: tuple[Rule, str]) -> None:
     rule, text = twin

@@ -1,6 +1,6 @@
 """Whole stories of the feed: publications, events, lost answers, restarts and new epochs, and readers that follow.
 
-A reader keeps what any node keeps, a cursor and the state that its deltas made. However the story goes, a reader who asks
+A reader keeps what any node keeps, a cursor and the state that its deltas made. However the story goes, one who asks
 until the last page knows exactly what was said last, and what a replay reads of the catalog at a cursor is what the
 reader knew there.
 """

@@ -24,27 +24,24 @@ def _accessor(
 ) -> tuple[Function, Function]:
     """An accessor in UTC, and the same in a zone."""
     zoned_id = "timestamp_to_seconds_tz" if name == "getSeconds" else f"{id_}_with_tz"
-    utc = Function(
-        id=id_,
-        name=name,
-        params=("timestamp",),
-        result="int",
-        is_member=True,
-        doc=f"{doc}, in UTC.",
-        example=f"timestamp('2017-11-27T05:06:07.089Z').{name}() == {example}",
-        run=lambda instant: part(local(instant, "UTC")),
-    )
-    zoned = Function(
-        id=zoned_id,
-        name=name,
-        params=("timestamp", "string"),
-        result="int",
-        is_member=True,
-        doc=f"{doc}, in a time zone.",
-        example=f"timestamp('2017-11-27T05:06:07.089Z').{name}('UTC') == {example}",
-        run=lambda instant, zone: part(local(instant, zone)),
-    )
-    return utc, zoned
+
+    def run(instant: int, zone: str = "UTC") -> int:
+        return part(local(instant, zone))
+
+    def declared(own_id: str, params: tuple[str, ...], place: str, argument: str) -> Function:
+        return Function(
+            id=own_id,
+            name=name,
+            params=params,
+            result="int",
+            is_member=True,
+            doc=f"{doc}, in {place}.",
+            example=f"timestamp('2017-11-27T05:06:07.089Z').{name}({argument}) == {example}",
+            run=run,
+        )
+
+    zoned = declared(zoned_id, ("timestamp", "string"), "a time zone", "'UTC'")
+    return declared(id_, ("timestamp",), "UTC", ""), zoned
 
 
 def _length_part(id_: str, name: str, doc: str, example: str, part: Callable[[int], int]) -> Function:

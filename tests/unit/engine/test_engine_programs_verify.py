@@ -1,0 +1,194 @@
+"""Malformed rules are refused before they are planned, each with its rule, node and reason."""
+
+import pytest
+
+from contracts.catalog import ColumnSpec, TableSpec
+from contracts.errors import NotRunnableError
+from contracts.features import FeatureSchema, FeatureSpec, Root, ValueType
+from contracts.rule_ir import Call, Const, Form, Has, ListOf, MapOf, Node, Place, Read, Rule
+from engine.programs.columns import plan_columns
+from engine.programs.plan import plan_request
+from engine.programs.verify import MAX_DEPTH, MAX_NODES, MAX_TEXT, verify
+
+SCHEMA = FeatureSchema(
+    purposes=(), features=(FeatureSpec(name="taste", root=Root.VISITOR, type=ValueType.NUMBERS, default={}),)
+)
+TABLE = TableSpec(
+    name="items",
+    rows=0,
+    columns=(ColumnSpec(name="price", type=ValueType.INT), ColumnSpec(name="tags", type=ValueType.STRINGS)),
+)
+ONE, TRUE, TEXT = Const(type="int", value=1), Const(type="bool", value=True), Const(type="string", value="a")
+NOW = Read(type="timestamp", root=Root.NOW)
+
+
+def rule(*nodes: Node, type: str = "int", form: Form = Form.COLUMNS) -> Rule:
+    return Rule(name="r", form=form, type=type, place=Place(file="x", line=1, column=1), nodes=nodes)
+
+
+def call(function: str, *args: int, type: str = "int") -> Call:
+    return Call(type=type, function=function, args=args)
+
+
+REFUSED = {
+    "no nodes": (rule(), "rule 'r' has 0 nodes; 1 to 2000 may be run"),
+    "too many nodes": (rule(*[ONE] * (MAX_NODES + 1)), "rule 'r' has 2001 nodes"),
+    "an orphan": (rule(ONE, ONE), "rule 'r' is no tree: a node before the last one has no parent"),
+    "a later child": (
+        rule(call("negate_int64", 1)),
+        "rule 'r', node 0: refers to node 1, which does not stand before it",
+    ),
+    "itself": (rule(ONE, call("negate_int64", 1)), "node 1: refers to node 1, which does not stand before it"),
+    "a child before all": (rule(ONE, call("negate_int64", -1)), "refers to node -1, which does not stand before it"),
+    "two parents": (rule(ONE, call("add_int64", 0, 0)), "node 1: refers to node 0, which already has a parent"),
+    "too deep": (
+        rule(ONE, *[call("negate_int64", n) for n in range(MAX_DEPTH)]),
+        f"node {MAX_DEPTH}: nested deeper than 64",
+    ),
+    "a strange type": (rule(Const(type="uint", value=1)), "int is no literal of type 'uint'"),
+    "a bool as an int": (rule(Const(type="int", value=True)), "bool is no literal of type 'int'"),
+    "an int as a double": (rule(Const(type="double", value=1)), "int is no literal of type 'double'"),
+    "outside int64": (rule(Const(type="int", value=2**63)), "literal 9223372036854775808 is out of the range of int"),
+    "outside time": (
+        rule(Const(type="timestamp", value=2**62 * 100), type="timestamp"),
+        "is out of the range of timestamp",
+    ),
+    "too much text": (
+        rule(Const(type="string", value="a" * MAX_TEXT), TEXT, call("add_string", 0, 1, type="string"), type="string"),
+        "node 1: the rule's literals hold more than 65536 characters",
+    ),
+    "half a character": (rule(Const(type="string", value="\ud800"), type="string"), "holds half of a surrogate pair"),
+    "another declared type": (rule(ONE, call("negate_int64", 0, type="bool")), "declares 'bool' but gives int"),
+    "another rule type": (rule(ONE, type="bool"), "rule 'r' declares 'bool' but gives int"),
+    "an unknown rule type": (rule(ONE, type="bytes"), "rule 'r': type 'bytes' is not one that this engine knows"),
+    "an unknown type": (rule(Read(type="list(", root=Root.NOW)), "node 0: type 'list(' is not one"),
+    "a long type": (rule(ListOf(type="list(" * 99, items=()), type="int"), "node 0: a type is spelled too long"),
+    "a map type without value": (rule(MapOf(type="map(string)", keys=(), values=())), "type 'map(string)' is not one"),
+    "an unknown function": (rule(ONE, call("launch", 0)), "node 1: calls 'launch', which this engine does not have"),
+    "too few arguments": (rule(ONE, call("add_int64", 0)), "add_int64 takes (int, int), not (int)"),
+    "wrong arguments": (rule(ONE, TEXT, call("add_int64", 0, 1)), "add_int64 takes (int, int), not (int, string)"),
+    "arguments that differ": (
+        rule(ONE, TEXT, call("equals", 0, 1, type="bool"), type="bool"),
+        "equals takes (A, A), not (int, string)",
+    ),
+    "an element of another type": (
+        rule(ONE, TEXT, ListOf(type="list(string)", items=(1,)), call("in_list", 0, 2, type="bool"), type="bool"),
+        "in_list takes (A, list(A)), not (int, list(string))",
+    ),
+    "a mixed value as an int": (
+        rule(ONE, TEXT, ListOf(type="list(dyn)", items=(0, 1)), ONE, call("index_list", 2, 3), call("negate_int64", 4)),
+        "node 4: declares 'int' but gives dyn",
+    ),
+    "an unknown column": (rule(Read(type="int", root=Root.ITEM, field="stock")), "reads item.stock, which the bundle"),
+    "an unknown feature": (
+        rule(Read(type="int", root=Root.VISITOR, field="spend")),
+        "reads visitor.spend, which the bundle does not declare",
+    ),
+    "the presence of nothing": (rule(Has(root=Root.VISITOR, field="spend"), type="bool"), "reads visitor.spend"),
+    "a part of now": (rule(Read(type="int", root=Root.NOW, field="x")), "reads now.x"),
+    "a part of score": (rule(Read(type="double", root=Root.SCORE, field="x")), "reads score.x"),
+    "a whole root": (rule(Read(type="int", root=Root.VISITOR)), "reads visitor., which"),
+    "a score of a request": (
+        rule(Read(type="double", root=Root.SCORE), type="double", form=Form.REQUEST),
+        "score is read, but only rules over candidates have one",
+    ),
+    "a map with more keys": (rule(TEXT, MapOf(type="map(string,int)", keys=(0,), values=())), "as many keys as values"),
+    "a map of ints": (
+        rule(ONE, ONE, MapOf(type="map(int,int)", keys=(0,), values=(1,))),
+        "a map's keys are strings here, not int",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_malformed_rule_is_refused(name: str) -> None:
+    malformed, message = REFUSED[name]
+    with pytest.raises(NotRunnableError) as caught:
+        verify(malformed, SCHEMA, TABLE)
+    assert message in str(caught.value)
+    assert str(caught.value).startswith("rule 'r'")
+
+
+def test_item_is_unknown_without_a_table() -> None:
+    with pytest.raises(NotRunnableError, match=r"reads item\.price"):
+        plan_request(rule(Read(type="int", root=Root.ITEM, field="price"), form=Form.REQUEST), SCHEMA, None)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "kind"),
+    [
+        ((ListOf(type="list(string)", items=()),), "list(string)"),
+        ((ListOf(type="list(dyn)", items=()),), "list(dyn)"),
+        ((MapOf(type="map(dyn, dyn)", keys=(), values=()),), "map(dyn, dyn)"),
+        ((ListOf(type="list(string)", items=()), ONE, call("index_list", 0, 1, type="string")), "string"),
+        ((ONE, TEXT, ListOf(type="list(dyn)", items=(0, 1)), ONE, call("index_list", 2, 3, type="dyn")), "dyn"),
+        (
+            (
+                ListOf(type="list(int)", items=()),
+                ONE,
+                ListOf(type="list(int)", items=(1,)),
+                call("equals", 0, 2, type="bool"),
+            ),
+            "bool",
+        ),
+        ((Const(type="null", value=None),), "null"),
+        (
+            (
+                ListOf(type="list(int)", items=()),
+                ONE,
+                ListOf(type="list(int)", items=(1,)),
+                ListOf(type="list(list(int))", items=(0, 2)),
+            ),
+            "list(list(int))",
+        ),
+        (
+            (
+                ONE,
+                ListOf(type="list(int)", items=(0,)),
+                TEXT,
+                ListOf(type="list(string)", items=(2,)),
+                ListOf(type="list(dyn)", items=(1, 3)),
+            ),
+            "list(dyn)",
+        ),
+        ((NOW,), "timestamp"),
+    ],
+)
+def test_what_the_checker_gives_is_taken(nodes: tuple[Node, ...], kind: str) -> None:
+    verified = verify(rule(*nodes, type=kind), SCHEMA, TABLE)
+    assert len(verified.types) == len(nodes)
+
+
+COLUMN_REFUSED = {
+    "a request's rule": (rule(ONE, form=Form.REQUEST), "rule 'r' was lowered for requests, not for candidates"),
+    "a list": (
+        rule(Read(type="list(string)", root=Root.ITEM, field="tags"), type="list(string)"),
+        "rule 'r' gives list(string); candidates take a single value each",
+    ),
+    "a fine literal": (
+        rule(Const(type="duration", value=1), type="duration"),
+        "rule 'r' runs over candidates, in microseconds; a time in it is finer",
+    ),
+    "a fine text": (
+        rule(Const(type="string", value="1ns"), call("string_to_duration", 0, type="duration"), type="duration"),
+        "a time in it is finer",
+    ),
+    "a text that may be fine": (
+        rule(
+            TEXT,
+            TEXT,
+            call("add_string", 0, 1, type="string"),
+            call("string_to_timestamp", 2, type="timestamp"),
+            type="timestamp",
+        ),
+        "rule 'r' runs over candidates, so it parses times of literals alone",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", COLUMN_REFUSED)
+def test_what_no_column_can_hold_is_refused(name: str) -> None:
+    refused, message = COLUMN_REFUSED[name]
+    with pytest.raises(NotRunnableError) as caught:
+        plan_columns(refused, SCHEMA, TABLE)
+    assert message in str(caught.value)
