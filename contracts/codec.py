@@ -42,6 +42,16 @@ def pack(value: object) -> bytes:
     return msgspec.msgpack.encode(value)
 
 
+def unpack(data: bytes, kind: type[T]) -> T:
+    """Turns what `pack` made back into `kind`: quicker than `decode`, for bytes that this program wrote itself."""
+    try:
+        return msgspec.msgpack.decode(data, type=kind)
+    except msgspec.ValidationError as error:
+        raise _with_path(error) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ContractError(f"not msgpack: {error}") from None
+
+
 def decode(data: bytes, kind: type[T], *, max_bytes: int = MAX_SECTION_BYTES) -> T:
     """Turns msgpack bytes into `kind`. Raises `ContractError` naming the path, `TooLargeError` over `max_bytes`."""
     _check_size(data, max_bytes)

@@ -5,7 +5,9 @@ Stopping drains: no new connections, answers finished, spool written.
 
 import asyncio
 import logging
+import os
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -31,6 +33,7 @@ from edge.transports import TRANSPORTS, Transport
 
 __all__ = ["ENDPOINTS", "create_app", "serve"]
 
+BACKLOG = 2048
 DRAIN_S = 10
 _SWITCH_S = 0.0005
 _log = logging.getLogger("edgewise")
@@ -56,11 +59,10 @@ def serve(config: Config) -> None:
     """Serves a node until SIGTERM or SIGINT."""
     sys.setswitchinterval(_SWITCH_S)  # requests wait no longer than this for threads that load, sync and spool
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    listening = _listening(config)
     node = Node(config, Clock())
     settings = uvicorn.Config(
         app_of(node, _transport(config)),
-        host=config.host,
-        port=config.port,
         loop="uvloop",
         http=stamped(node.gauge),
         ws="none",
@@ -71,7 +73,16 @@ def serve(config: Config) -> None:
     )
     server = uvicorn.Server(settings)
     _end_calmly(server)
-    server.run()
+    server.run([listening])
+
+
+def _listening(config: Config) -> socket.socket:
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    try:
+        return socket.create_server((config.host, config.port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        where = f"{config.host}:{config.port}"
+        raise ConfigError(f"cannot listen on {where} ({os.strerror(error.errno or 0)}): choose another --port or --host") from None
 
 
 def _end_calmly(server: uvicorn.Server) -> None:

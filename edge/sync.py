@@ -7,23 +7,26 @@ All calls block and belong in a thread, one at a time.
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from msgspec.structs import replace
 
-from contracts.codec import decode, encode
+from contracts.codec import decode, encode, pack, unpack
 from contracts.errors import ContractError
-from contracts.features import Cursor, FeatureDelta, FeedPage, Root, Value, ValueType, conform
+from contracts.features import Cursor, FeatureDelta, FeedPage, Root
+from edge.visitor_features import PackedDelta, VisitorFeatures, fitting, packed_delta
 from engine.loaded import LoadedBundle
 from engine.snapshot import VISITOR, Snapshot
 
 _CHUNK = 4000
+_BETWEEN = "\x1f"  # the names of a delta's columns
 _TABLES = """
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = NORMAL;
-CREATE TABLE IF NOT EXISTS delta (name TEXT, entity TEXT, columns TEXT, seq INTEGER, body BLOB,
+CREATE TABLE IF NOT EXISTS item (name TEXT, entity TEXT, columns TEXT, seq INTEGER, body BLOB,
     PRIMARY KEY (name, entity, columns)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS visitor (entity TEXT, columns TEXT, seq INTEGER, body BLOB, PRIMARY KEY (entity, columns));
 CREATE TABLE IF NOT EXISTS feed (one INTEGER PRIMARY KEY CHECK (one = 1), cursor BLOB, answered_at INTEGER);
 """
 
@@ -42,21 +45,24 @@ class FeedFile:
             path.unlink()
             self._open(path)
 
-    def keep(self, page: FeedPage, now: int) -> None:
-        """Puts a page on disk, with the cursor after it. A page of another epoch replaces all that came before."""
+    def take(self, page: FeedPage, loaded: LoadedBundle, snapshot: Snapshot, now: int) -> Snapshot:
+        """Puts a page on disk, with the cursor after it, and returns the snapshot after it.
+
+        A page of another epoch replaces all that came before.
+        """
+        before = _shipped(loaded) if page.is_reset else snapshot
+        visitors = [(delta, packed_delta(delta)) for delta in page.deltas if delta.table == VISITOR]
+        items = [delta for delta in page.deltas if delta.table != VISITOR]
         with self._database:
-            if page.is_reset:
-                self._database.execute("DELETE FROM delta")
-            self._database.executemany("INSERT OR REPLACE INTO delta VALUES (?, ?, ?, ?, ?)", map(_row, page.deltas))
-            feed = (encode(page.cursor), now)
-            self._database.execute("INSERT OR REPLACE INTO feed VALUES (1, ?, ?)", feed)
+            self._keep(page, visitors, items, now)
         self.cursor, self.answered_at = page.cursor, now
+        return _after(loaded, before, ((delta.entity, packed) for delta, packed in visitors), items, page.cursor)
 
     def rebased(self, loaded: LoadedBundle) -> Snapshot:
         """A bundle's own snapshot with everything applied that is kept."""
-        snapshot = loaded.snapshot.with_deltas((), self.cursor)
-        for deltas in self._chunks():
-            snapshot = snapshot.with_deltas(_fitting(loaded, deltas), self.cursor)
+        snapshot = _after(loaded, _shipped(loaded), self._visitors(), (), self.cursor)
+        for deltas in self._items():
+            snapshot = _after(loaded, snapshot, (), deltas, self.cursor)
         return snapshot
 
     def close(self) -> None:
@@ -70,37 +76,51 @@ class FeedFile:
         self.cursor = Cursor() if row is None else decode(row[0], Cursor)
         self.answered_at = None if row is None else row[1]
 
-    def _chunks(self) -> Iterator[list[FeatureDelta]]:
-        rows = self._database.execute("SELECT body FROM delta ORDER BY name, seq")
+    def _keep(
+        self, page: FeedPage, visitors: list[tuple[FeatureDelta, PackedDelta]], items: list[FeatureDelta], now: int
+    ) -> None:
+        if page.is_reset:
+            self._database.execute("DELETE FROM item")
+            self._database.execute("DELETE FROM visitor")
+        visitor_rows = ((delta.entity, _columns(delta), delta.seq, packed.body) for delta, packed in visitors)
+        self._database.executemany("INSERT OR REPLACE INTO visitor VALUES (?, ?, ?, ?)", visitor_rows)
+        item_rows = ((delta.table, delta.entity, _columns(delta), delta.seq, pack(delta)) for delta in items)
+        self._database.executemany("INSERT OR REPLACE INTO item VALUES (?, ?, ?, ?, ?)", item_rows)
+        self._database.execute("INSERT OR REPLACE INTO feed VALUES (1, ?, ?)", (encode(page.cursor), now))
+
+    def _visitors(self) -> Iterator[tuple[str, PackedDelta]]:
+        for entity, columns, body in self._database.execute("SELECT entity, columns, body FROM visitor ORDER BY seq"):
+            yield entity, PackedDelta(frozenset(columns.split(_BETWEEN)), body)
+
+    def _items(self) -> Iterator[list[FeatureDelta]]:
+        rows = self._database.execute("SELECT body FROM item ORDER BY name, seq")
         while chunk := rows.fetchmany(_CHUNK):
-            yield [decode(body, FeatureDelta) for (body,) in chunk]
+            yield [unpack(body, FeatureDelta) for (body,) in chunk]
 
 
-def after_page(loaded: LoadedBundle, snapshot: Snapshot, page: FeedPage) -> Snapshot:
-    """The snapshot after a page of the feed."""
-    before = loaded.snapshot if page.is_reset else snapshot
-    return before.with_deltas(_fitting(loaded, page.deltas), page.cursor)
+def _shipped(loaded: LoadedBundle) -> Snapshot:
+    """The bundle's own snapshot, ready to learn of visitors."""
+    declared = {spec.name: spec.type for spec in loaded.schema.of(Root.VISITOR)}
+    return Snapshot(loaded.snapshot.tables, VisitorFeatures(declared), loaded.snapshot.cursor)
 
 
-def _fitting(loaded: LoadedBundle, deltas: Iterable[FeatureDelta]) -> Iterator[FeatureDelta]:
-    """The deltas with the values that this bundle declares, as the types that it declares."""
-    declared = {table.name: {c.name: c.type for c in table.columns} for table in loaded.catalog.tables}
-    declared[VISITOR] = {spec.name: spec.type for spec in loaded.schema.of(Root.VISITOR)}
-    for delta in deltas:
-        if delta.table in declared:
-            yield replace(delta, values=dict(_values(delta.values, declared[delta.table])))
+def _after(
+    loaded: LoadedBundle,
+    snapshot: Snapshot,
+    visitors: Iterable[tuple[str, PackedDelta]],
+    items: Iterable[FeatureDelta],
+    cursor: Cursor,
+) -> Snapshot:
+    known = snapshot.visitors
+    changed = known.after(visitors) if isinstance(known, VisitorFeatures) else known
+    declared = {table.name: {column.name: column.type for column in table.columns} for table in loaded.catalog.tables}
+    fit = (
+        replace(delta, values=dict(fitting(delta.values, declared[delta.table])))
+        for delta in items
+        if delta.table in declared
+    )
+    return Snapshot(snapshot.with_deltas(fit, cursor).tables, changed, cursor)
 
 
-def _values(
-    values: Mapping[str, Value | None], declared: Mapping[str, ValueType]
-) -> Iterator[tuple[str, Value | None]]:
-    for name, value in values.items():
-        if name in declared:
-            try:
-                yield name, None if value is None else conform(value, declared[name], name)
-            except ContractError:
-                continue
-
-
-def _row(delta: FeatureDelta) -> tuple[str, str, str, int, bytes]:
-    return delta.table, delta.entity, "\x1f".join(sorted(delta.values)), delta.seq, encode(delta)
+def _columns(delta: FeatureDelta) -> str:
+    return _BETWEEN.join(sorted(delta.values))

@@ -24,6 +24,7 @@ TABLES = (
     "CREATE TABLE IF NOT EXISTS epoch (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
     "CREATE TABLE IF NOT EXISTS delta (epoch INTEGER, name TEXT, seq INTEGER, body BLOB NOT NULL,"
     " UNIQUE (epoch, name, seq))",
+    "CREATE TABLE IF NOT EXISTS head (epoch INTEGER, name TEXT, seq INTEGER NOT NULL, PRIMARY KEY (epoch, name))",
     "CREATE TABLE IF NOT EXISTS current (name TEXT, source TEXT, entity TEXT, columns BLOB NOT NULL,"
     " PRIMARY KEY (name, source, entity)) WITHOUT ROWID",
 )
@@ -48,8 +49,17 @@ class Written(Contract, frozen=True):
 
 
 Columns = dict[str, Written]
-_NOTES = msgspec.msgpack.Decoder(Columns)
-Changes = dict[str, msgspec.Raw]
+_COLUMNS = msgspec.msgpack.Decoder(Columns)
+Packed = tuple[msgspec.Raw, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is to be said of an entity: new values as bytes with their digests, and what the feed said before."""
+
+    entity: str
+    before: bytes | None
+    values: Mapping[str, Packed]
 
 
 @dataclass(frozen=True)
@@ -77,7 +87,7 @@ class Delta(Contract, frozen=True):
     seq: int
     entity: str
     as_of: int
-    values: Changes
+    values: dict[str, msgspec.Raw]
 
 
 def begin_epoch(connection: Connection) -> str:
@@ -103,11 +113,11 @@ def current_epoch(connection: Connection) -> str:
 def heads(connection: Connection) -> dict[str, int]:
     """The last sequence number of each table in the current epoch."""
     number = _number(connection, current_epoch(connection))
-    return dict(connection.execute("SELECT name, max(seq) FROM delta WHERE epoch = ? GROUP BY name", (number,)))
+    return dict(connection.execute("SELECT name, seq FROM head WHERE epoch = ?", (number,)))
 
 
 def written(connection: Connection, table: str, source: Source) -> dict[str, bytes]:
-    """What the feed says of every entity of a table, by entity, as `changes` takes it."""
+    """What the feed says of every entity of a table, by entity, as `change_of` takes it."""
     rows = connection.execute("SELECT entity, columns FROM current WHERE name = ? AND source = ?", (table, source))
     return dict(rows)
 
@@ -119,31 +129,36 @@ def written_of(connection: Connection, table: str, source: Source, entity: str) 
     return None if row is None else bytes(row[0])
 
 
-def changes(
-    before: bytes | None, values: Mapping[str, Value | None], confirmed: frozenset[str] = frozenset()
-) -> Changes:
+def change_of(
+    entity: str, before: bytes | None, values: Mapping[str, Value | None], confirmed: frozenset[str] = frozenset()
+) -> Change:
     """The values that differ from what the feed said before. Columns in `confirmed` are said again although equal."""
     known = _columns(before)
     packed = {name: _pack(value) for name, value in values.items()}
-    return {name: raw for name, raw in packed.items() if _is_news(known.get(name), raw, is_confirmed=name in confirmed)}
+    news = {
+        name: each for name, each in packed.items() if _is_news(known.get(name), each, is_confirmed=name in confirmed)
+    }
+    return Change(entity, before, news)
 
 
-def append(
-    connection: Connection, table: str, source: Source, as_of: int, changed: Iterable[tuple[str, Changes]]
-) -> int:
-    """Appends one delta per entity that has changes; `as_of` in microseconds. Returns how many there were."""
+def append(connection: Connection, table: str, source: Source, as_of: int, changes: Iterable[Change]) -> int:
+    """Appends one delta per entity that has changes; `as_of` in microseconds. Returns how many there were.
+
+    Nothing but this may have been written from `source` since the changes were found.
+    """
+    said = [change for change in changes if change.values]
+    if not said:
+        return 0
     number = _number(connection, current_epoch(connection))
-    seq = first = heads(connection).get(table, 0)
-    for entity, values in changed:
-        if values:
-            seq += 1
-            delta = Delta(table=table, seq=seq, entity=entity, as_of=as_of, values=values)
-            connection.execute("INSERT INTO delta VALUES (?, ?, ?, ?)", (number, table, seq, pack(delta)))
-            replaced = _note(connection, source, delta)
-            if table == VISITOR:
-                dead = [(number, table, old) for old in replaced]
-                connection.executemany("DELETE FROM delta WHERE epoch = ? AND name = ? AND seq = ?", dead)
-    return seq - first
+    head = heads(connection).get(table, 0)
+    rows = ((number, table, seq, pack(_delta(table, seq, as_of, change))) for seq, change in enumerate(said, head + 1))
+    connection.executemany("INSERT INTO delta VALUES (?, ?, ?, ?)", rows)
+    replaced = _note(connection, table, source, head, said)
+    if table == VISITOR:
+        dead = ((number, table, seq) for seq in replaced)
+        connection.executemany("DELETE FROM delta WHERE epoch = ? AND name = ? AND seq = ?", dead)
+    connection.execute("INSERT OR REPLACE INTO head VALUES (?, ?, ?)", (number, table, head + len(said)))
+    return len(said)
 
 
 def page(connection: Connection, query: Query) -> Page:
@@ -170,12 +185,12 @@ def page(connection: Connection, query: Query) -> Page:
 
 def last_said(connection: Connection, table: str, entity: str, column: str) -> FeatureDelta | None:
     """The delta with the newest batch value of a column, None when the feed never gave one."""
-    note = _columns(written_of(connection, table, Source.BATCH, entity)).get(column)
-    if note is None:
+    known = _columns(written_of(connection, table, Source.BATCH, entity)).get(column)
+    if known is None:
         return None
     number = _number(connection, current_epoch(connection))
     select = "SELECT body FROM delta WHERE epoch = ? AND name = ? AND seq = ?"
-    return decode(connection.execute(select, (number, table, note.seq)).fetchone()[0], FeatureDelta)
+    return decode(connection.execute(select, (number, table, known.seq)).fetchone()[0], FeatureDelta)
 
 
 def _number(connection: Connection, epoch: str) -> int:
@@ -184,31 +199,37 @@ def _number(connection: Connection, epoch: str) -> int:
 
 
 def _columns(blob: bytes | None) -> Columns:
-    return {} if blob is None else _NOTES.decode(blob)
+    return {} if blob is None else _COLUMNS.decode(blob)
 
 
-def _pack(value: Value | None) -> msgspec.Raw:
-    return msgspec.Raw(pack(dict(sorted(value.items())) if isinstance(value, dict) else value))
+def _pack(value: Value | None) -> Packed:
+    packed = pack(dict(sorted(value.items())) if isinstance(value, dict) else value)
+    return msgspec.Raw(packed), content_digest(packed)[:_DIGEST_DIGITS]
 
 
-def _is_news(note: Written | None, raw: msgspec.Raw, *, is_confirmed: bool) -> bool:
-    if note is None:
+def _is_news(known: Written | None, packed: Packed, *, is_confirmed: bool) -> bool:
+    raw, digest = packed
+    if known is None:
         return raw != _ABSENT
-    return (is_confirmed and raw != _ABSENT) or note.digest != _digest(raw)
+    return (is_confirmed and raw != _ABSENT) or known.digest != digest
 
 
-def _digest(raw: msgspec.Raw) -> str:
-    return content_digest(bytes(raw))[:_DIGEST_DIGITS]
+def _delta(table: str, seq: int, as_of: int, change: Change) -> Delta:
+    values = {name: raw for name, (raw, _) in change.values.items()}
+    return Delta(table=table, seq=seq, entity=change.entity, as_of=as_of, values=values)
 
 
-def _note(connection: Connection, source: Source, delta: Delta) -> set[int]:
-    """Notes what a delta says of its columns. Returns the deltas that say nothing any more."""
-    before = _columns(written_of(connection, delta.table, source, delta.entity))
-    after = before | {name: Written(seq=delta.seq, digest=_digest(raw)) for name, raw in delta.values.items()}
-    connection.execute(
-        "INSERT OR REPLACE INTO current VALUES (?, ?, ?, ?)", (delta.table, source, delta.entity, pack(after))
-    )
-    return {note.seq for note in before.values()} - {note.seq for note in after.values()}
+def _note(connection: Connection, table: str, source: Source, head: int, said: Iterable[Change]) -> list[int]:
+    """Notes what the deltas after `head` say of their columns. Returns those that say nothing any more."""
+    replaced: list[int] = []
+    rows = []
+    for seq, change in enumerate(said, head + 1):
+        before = _columns(change.before)
+        after = before | {name: Written(seq=seq, digest=digest) for name, (_, digest) in change.values.items()}
+        rows.append((table, source, change.entity, pack(after)))
+        replaced += {each.seq for each in before.values()} - {each.seq for each in after.values()}
+    connection.executemany("INSERT OR REPLACE INTO current VALUES (?, ?, ?, ?)", rows)
+    return replaced
 
 
 def _rows(

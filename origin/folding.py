@@ -73,8 +73,8 @@ def _fold_visitor(connection: Connection, folding: Folding, visitor: str, events
     state = pack(Profile(states=dict(states), as_of=as_of))
     connection.execute("INSERT OR REPLACE INTO profile VALUES (?, ?)", (visitor, state))
     before = feed.written_of(connection, VISITOR, feed.Source.FOLD, visitor)
-    changes = feed.changes(before, folds.read(folding.specs, states, as_of))
-    return feed.append(connection, VISITOR, feed.Source.FOLD, as_of, [(visitor, changes)])
+    change = feed.change_of(visitor, before, folds.read(folding.specs, states, as_of))
+    return feed.append(connection, VISITOR, feed.Source.FOLD, as_of, [change])
 
 
 def _fold_event(connection: Connection, folding: Folding, stored: StoredEvent) -> FoldEvent:

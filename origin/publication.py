@@ -21,12 +21,12 @@ from engine.snapshot import VISITOR
 from origin import feed, log
 from origin.config import BatchConfig
 from origin.database import Connection, Database
-from origin.feed import Changes, Source
+from origin.feed import Change, Source
 from origin.folding import Folding, fold, forget
 from origin.profiles import Row, batch_rows, connect
 
 TABLES = ("CREATE TABLE IF NOT EXISTS publication (body BLOB NOT NULL)",)
-Changed = dict[str, list[tuple[str, Changes]]]
+Changed = dict[str, list[Change]]
 _PROGRESS_ROWS = 10_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -106,10 +106,10 @@ def _changed(plan: Plan, rows: Iterable[Row], known: dict[str, dict[str, bytes]]
         entity = pseudonym(plan.pseudonym_key, row.entity) if row.table == VISITOR else row.entity
         before = known[row.table].pop(entity, None)
         confirmed = plan.confirmed if row.table == VISITOR else frozenset()
-        changed[row.table].append((entity, feed.changes(before, values, confirmed)))
+        changed[row.table].append(feed.change_of(entity, before, values, confirmed))
     for table, gone in known.items():
         nothing = dict.fromkeys(plan.columns[table])
-        changed[table] += [(entity, feed.changes(before, nothing)) for entity, before in gone.items()]
+        changed[table] += [feed.change_of(entity, before, nothing) for entity, before in gone.items()]
     return changed
 
 

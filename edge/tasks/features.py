@@ -8,7 +8,6 @@ from edge.activation import Live
 from edge.node import Node
 from edge.preflight import preflight
 from edge.schedule import FEATURES, next_ask_s
-from edge.sync import after_page
 from edge.transports import OriginError, Transport
 
 WAIT_S = 20.0
@@ -50,8 +49,8 @@ class Features:
 
     def _take(self, page: FeedPage, live: Live) -> None:
         before = self._ahead[1] if self._ahead and self._ahead[0] is live else live
-        after = Live(live.loaded, after_page(live.loaded, before.snapshot, page))
-        self._node.feed.keep(page, self._node.clock.now_us())
+        snapshot = self._node.feed.take(page, live.loaded, before.snapshot, self._node.clock.now_us())
+        after = Live(live.loaded, snapshot)
         self._ahead = (live, after)
         if page.is_last:
             if page.deltas:

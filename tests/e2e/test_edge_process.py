@@ -111,3 +111,14 @@ def test_a_slow_body_does_not_use_up_the_budget(folder: Path) -> None:
             answer = b"".join(iter(lambda: connection.recv(65536), b""))
         slots = json.loads(answer.partition(b"\r\n\r\n")[2])["slots"]
         assert slots["hero"]["cause"] is None
+
+
+def test_a_port_in_use_is_one_clear_message(folder: Path) -> None:
+    with edge(folder) as (_, address):
+        port = address.rpartition(":")[2]
+        words = [sys.executable, "-m", "deploy", "edge", "--registry", folder / "registry", "--state", folder / "other"]
+        words += ["--secrets", folder / "secrets.json", "--port", port]
+        second = subprocess.run([str(word) for word in words], capture_output=True, text=True, timeout=START_S, check=False)
+        assert second.returncode != 0
+        assert f"cannot listen on 127.0.0.1:{port} (Address already in use): choose another --port" in second.stderr
+        assert "Traceback" not in second.stderr

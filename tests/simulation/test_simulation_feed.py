@@ -64,7 +64,7 @@ class Story:
     def say(self, table: str, source: Source, values: Mapping[str, int | None], column: str) -> None:
         def act(connection: Connection) -> None:
             known = feed.written(connection, table, source)
-            said = [(name, feed.changes(known.get(name), {column: value})) for name, value in values.items()]
+            said = [feed.change_of(name, known.get(name), {column: value}) for name, value in values.items()]
             feed.append(connection, table, source, 1, said)
 
         self.database.writes.run_now(act)

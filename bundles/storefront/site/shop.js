@@ -30,7 +30,7 @@
     [/juice|citrus|orange|lemonade/, "juice"], [/apple|melon|stone fruit|pear|fruit|jam|jelly/, "fruit"],
     [/ice cream|novelt|frozen (dessert|pie|fruit)|sherb/, "frozen"], [/pizza/, "pizza"], [/egg/, "eggs"],
     [/yogurt|sour cream|pudding/, "yogurt"], [/cheese/, "cheese"], [/milk|cream|butter|margarin|dairy/, "milk"],
-    [/cat |dog|pet|kitty|bird/, "pet"], [/baby|diaper|infant/, "baby"], [/coffee|tea\b|teas|cocoa/, "coffee"],
+    [/cat |dog|pet|kitty|bird/, "pet"], [/baby (food|care|wipe)|diaper|infant/, "baby"], [/coffee|tea\b|teas|cocoa/, "coffee"],
     [/beer|ale\b|ales|wine|liquor|spirit/, "spirits"], [/drink|soda|water|cola|isotonic|mixer/, "drinks"],
     [/seafood|fish|shrimp|tuna|salmon/, "seafood"], [/chicken|poultry|turkey|wings/, "chicken"],
     [/bacon|sausage|hot dog|lunchmeat|frank|ham\b|deli meat/, "sausage"], [/beef|pork|lamb|veal|meat|steak/, "meat"],

@@ -26,7 +26,7 @@ def database(tmp_path: Path) -> Iterator[Database]:
 def say(database: Database, table: str, as_of: int, values: dict[str, Said], source: Source = Source.BATCH) -> int:
     def act(connection: Connection) -> int:
         known = feed.written(connection, table, source)
-        changed = [(entity, feed.changes(known.get(entity), said)) for entity, said in values.items()]
+        changed = [feed.change_of(entity, known.get(entity), said) for entity, said in values.items()]
         return feed.append(connection, table, source, as_of, changed)
 
     return database.writes.run_now(act)
@@ -70,7 +70,8 @@ def test_a_map_is_the_same_in_any_order(database: Database) -> None:
 
 def test_confirmed_values_are_said_again_but_not_absent_ones() -> None:
     known = pack({"a": {"seq": 1, "digest": "other"}})
-    assert set(feed.changes(known, {"a": 1, "b": None}, frozenset("ab"))) == {"a"}
+    change = feed.change_of("mint", known, {"a": 1, "b": None}, frozenset("ab"))
+    assert set(change.values) == {"a"}
 
 
 def test_sources_do_not_withdraw_each_other(database: Database) -> None:
