@@ -4,6 +4,7 @@
 """
 
 import argparse
+import ast
 import importlib
 import inspect
 import io
@@ -20,7 +21,9 @@ from edge.app import ENDPOINTS as EDGE_ENDPOINTS
 from engine.programs.functions import FUNCTIONS
 from origin.app import ENDPOINTS as ORIGIN_ENDPOINTS
 
-REFERENCE = Path(__file__).parent / "reference"
+ROOT = Path(__file__).parents[1]
+REFERENCE = ROOT / "docs/reference"
+PACKAGES = ("contracts", "engine", "compiler", "edge", "origin", "deploy", "loadtest")
 NOTE = "<!-- Written by `make docs`. Change the code, not this page. -->\n\n"
 
 
@@ -32,6 +35,7 @@ def pages() -> dict[str, str]:
         "contracts.md": hand_overs(),
         "functions.md": functions(),
         "http.md": http(),
+        "rooms.md": rooms(),
     }
 
 
@@ -90,6 +94,23 @@ def http() -> str:
         parts.append(f"\n## {program}\n\n| endpoint | what it does |\n|---|---|\n")
         parts += [f"| `{endpoint.method} {endpoint.path}` | {endpoint.summary} |\n" for endpoint in endpoints]
     return "".join(parts)
+
+
+def rooms() -> str:
+    """Every module by package, with the first sentence on its door plate."""
+    parts = ["# Rooms\n\nWhat lives where: the first sentence of each module's docstring.\n"]
+    for package in PACKAGES:
+        parts.append(f"\n## {package}\n\n| file | what lives there |\n|---|---|\n")
+        for path in sorted((ROOT / package).rglob("*.py")):
+            name = path.relative_to(ROOT)
+            if "template" not in name.parts:
+                parts.append(f"| `{name}` | {_door_plate(path)} |\n")
+    return "".join(parts)
+
+
+def _door_plate(path: Path) -> str:
+    text = (ast.get_docstring(ast.parse(path.read_text())) or "").partition("\n\n")[0]
+    return " ".join(text.split()).replace("|", "\\|")
 
 
 def _is_contract_of(kind: object, module: str) -> bool:

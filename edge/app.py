@@ -82,7 +82,9 @@ def _listening(config: Config) -> socket.socket:
         return socket.create_server((config.host, config.port), family=family, backlog=BACKLOG)
     except OSError as error:
         where = f"{config.host}:{config.port}"
-        raise ConfigError(f"cannot listen on {where} ({os.strerror(error.errno or 0)}): choose another --port or --host") from None
+        raise ConfigError(
+            f"cannot listen on {where} ({os.strerror(error.errno or 0)}): choose another --port or --host"
+        ) from None
 
 
 def _end_calmly(server: uvicorn.Server) -> None:

@@ -50,7 +50,7 @@ class FeedFile:
 
         A page of another epoch replaces all that came before.
         """
-        before = _shipped(loaded) if page.is_reset else snapshot
+        before = loaded.snapshot if page.is_reset else snapshot
         visitors = [(delta, packed_delta(delta)) for delta in page.deltas if delta.table == VISITOR]
         items = [delta for delta in page.deltas if delta.table != VISITOR]
         with self._database:
@@ -60,7 +60,7 @@ class FeedFile:
 
     def rebased(self, loaded: LoadedBundle) -> Snapshot:
         """A bundle's own snapshot with everything applied that is kept."""
-        snapshot = _after(loaded, _shipped(loaded), self._visitors(), (), self.cursor)
+        snapshot = _after(loaded, loaded.snapshot, self._visitors(), (), self.cursor)
         for deltas in self._items():
             snapshot = _after(loaded, snapshot, (), deltas, self.cursor)
         return snapshot
@@ -98,12 +98,6 @@ class FeedFile:
             yield [unpack(body, FeatureDelta) for (body,) in chunk]
 
 
-def _shipped(loaded: LoadedBundle) -> Snapshot:
-    """The bundle's own snapshot, ready to learn of visitors."""
-    declared = {spec.name: spec.type for spec in loaded.schema.of(Root.VISITOR)}
-    return Snapshot(loaded.snapshot.tables, VisitorFeatures(declared), loaded.snapshot.cursor)
-
-
 def _after(
     loaded: LoadedBundle,
     snapshot: Snapshot,
@@ -111,15 +105,21 @@ def _after(
     items: Iterable[FeatureDelta],
     cursor: Cursor,
 ) -> Snapshot:
-    known = snapshot.visitors
-    changed = known.after(visitors) if isinstance(known, VisitorFeatures) else known
     declared = {table.name: {column.name: column.type for column in table.columns} for table in loaded.catalog.tables}
     fit = (
         replace(delta, values=dict(fitting(delta.values, declared[delta.table])))
         for delta in items
         if delta.table in declared
     )
-    return Snapshot(snapshot.with_deltas(fit, cursor).tables, changed, cursor)
+    known = _known(loaded, snapshot).after(visitors)
+    return Snapshot(snapshot.with_deltas(fit, cursor).tables, known, cursor)
+
+
+def _known(loaded: LoadedBundle, snapshot: Snapshot) -> VisitorFeatures:
+    """What a snapshot knows of visitors: nothing, when it is the one that the bundle shipped."""
+    if isinstance(snapshot.visitors, VisitorFeatures):
+        return snapshot.visitors
+    return VisitorFeatures({spec.name: spec.type for spec in loaded.schema.of(Root.VISITOR)})
 
 
 def _columns(delta: FeatureDelta) -> str:

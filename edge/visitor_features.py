@@ -61,7 +61,9 @@ def packed_delta(delta: FeatureDelta) -> PackedDelta:
     return PackedDelta(frozenset(delta.values), zlib.compress(pack(delta), _LEVEL))
 
 
-def fitting(values: Mapping[str, Value | None], declared: Mapping[str, ValueType]) -> Iterator[tuple[str, Value | None]]:
+def fitting(
+    values: Mapping[str, Value | None], declared: Mapping[str, ValueType]
+) -> Iterator[tuple[str, Value | None]]:
     """The values that are declared, as their types; what does not fit is passed over."""
     for name, value in values.items():
         if name in declared:

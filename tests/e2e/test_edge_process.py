@@ -86,7 +86,9 @@ def test_a_request_under_way_is_answered_before_the_process_ends(folder: Path) -
     with edge(folder) as (process, address):
         host, port = address.removeprefix("http://").split(":")
         body = b'{"page": "home"}'
-        head = f"POST /v1/decide HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        head = (
+            f"POST /v1/decide HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        )
         with socket.create_connection((host, int(port))) as connection:
             connection.sendall(f"{head}Connection: close\r\n\r\n".encode() + body[:5])
             time.sleep(0.2)
@@ -118,7 +120,9 @@ def test_a_port_in_use_is_one_clear_message(folder: Path) -> None:
         port = address.rpartition(":")[2]
         words = [sys.executable, "-m", "deploy", "edge", "--registry", folder / "registry", "--state", folder / "other"]
         words += ["--secrets", folder / "secrets.json", "--port", port]
-        second = subprocess.run([str(word) for word in words], capture_output=True, text=True, timeout=START_S, check=False)
+        second = subprocess.run(
+            [str(word) for word in words], capture_output=True, text=True, timeout=START_S, check=False
+        )
         assert second.returncode != 0
         assert f"cannot listen on 127.0.0.1:{port} (Address already in use): choose another --port" in second.stderr
         assert "Traceback" not in second.stderr

@@ -26,7 +26,9 @@ def options(secrets: Path, *flags: str) -> argparse.Namespace:
 
 
 def test_flags_become_a_config(secrets: Path) -> None:
-    config = read_config(options(secrets, "--dev", "--now", "2017-11-27T05:00:00Z", "--budget-ms", "7", "--spool-mb", "1"))
+    config = read_config(
+        options(secrets, "--dev", "--now", "2017-11-27T05:00:00Z", "--budget-ms", "7", "--spool-mb", "1")
+    )
     assert (config.budget_ms, config.is_dev, config.clock_at) == (7.0, True, 1_511_758_800_000_000)
     assert config.max_spool_bytes == 1024 * 1024
     assert config.secrets.cookie_keys == {"a": b"k" * 32}
@@ -50,7 +52,10 @@ def test_the_environment_stands_in_for_flags(secrets: Path, monkeypatch: pytest.
         (["--port", "70000"], "--port 70000 is not a port: choose one from 1 to 65535"),
         (["--budget-ms", "0"], "--budget-ms and --spool-mb are positive"),
         (["--dev", "--now", "soon"], "'soon' is not an instant such as 2017-11-20T14:00:00Z - at --now"),
-        (["--dev", "--now", "2017-11-27T05:00:00"], "'2017-11-27T05:00:00' lacks its zone: add Z or an offset - at --now"),
+        (
+            ["--dev", "--now", "2017-11-27T05:00:00"],
+            "'2017-11-27T05:00:00' lacks its zone: add Z or an offset - at --now",
+        ),
         (["--state", ""], "--state is missing: give it, or set EDGEWISE_STATE"),
     ],
 )

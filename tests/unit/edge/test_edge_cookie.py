@@ -121,7 +121,9 @@ def test_a_forgery_is_a_new_visitor(name: str) -> None:
     assert JAR.open(as_header(FORGERIES[name](data)), NOW) is None
 
 
-@pytest.mark.parametrize("change", [lambda v: v + "=", lambda v: v + "A", lambda v: v[:9] + "!" + v[9:], lambda v: v + "é"])
+@pytest.mark.parametrize(
+    "change", [lambda v: v + "=", lambda v: v + "A", lambda v: v[:9] + "!" + v[9:], lambda v: v + "é"]
+)
 def test_only_canonical_base64url_is_read(change: Callable[[str], str]) -> None:
     value = value_of(JAR.seal(STATE))
     assert JAR.open(f"__Host-ew={value}", NOW) == STATE
@@ -189,7 +191,9 @@ states = st.builds(
     ),
     caps=st.dictionaries(
         texts,
-        st.dictionaries(texts, st.builds(CapCount, count=st.integers(1, 9), since=st.integers(0, NOW)), max_size=30, min_size=1),
+        st.dictionaries(
+            texts, st.builds(CapCount, count=st.integers(1, 9), since=st.integers(0, NOW)), max_size=30, min_size=1
+        ),
         max_size=8,
     ),
     recent_events=st.lists(st.integers(0, 2**63 - 1), max_size=60).map(tuple),

@@ -68,7 +68,11 @@ def test_a_page_is_decided_by_address(edge: SimulatedEdge) -> None:
     ("query", "detail", "path"),
     [
         ("is_gift=maybe", "expected bool, got 'maybe'", "?is_gift"),
-        ("devise=phone", "no request feature is named 'devise' in this bundle; did you mean 'device'?", "$.context.devise"),
+        (
+            "devise=phone",
+            "no request feature is named 'devise' in this bundle; did you mean 'device'?",
+            "$.context.devise",
+        ),
         ("device=fridge", "'fridge' is not one of desktop, phone", "$.context.device"),
         ("as=", "?as= names a household in 1 to 128 characters", "?as"),
     ],
@@ -76,7 +80,13 @@ def test_a_page_is_decided_by_address(edge: SimulatedEdge) -> None:
 def test_a_bad_address_names_the_place(edge: SimulatedEdge, query: str, detail: str, path: str) -> None:
     answer = served(edge, lambda node: node.client.get(f"/v1/slots/home?{query}"))
     assert answer.status_code == 400
-    assert answer.json() == {"type": "about:blank", "title": "Bad Request", "status": 400, "detail": detail, "path": path}
+    assert answer.json() == {
+        "type": "about:blank",
+        "title": "Bad Request",
+        "status": 400,
+        "detail": detail,
+        "path": path,
+    }
 
 
 @pytest.mark.parametrize(
@@ -91,9 +101,19 @@ def test_a_bad_address_names_the_place(edge: SimulatedEdge, query: str, detail: 
         (b'{"slots": []}', 400, "$.slots", "name at least one slot, and each once"),
         (b'{"slots": ["hero", "hero"]}', 400, "$.slots", "name at least one slot, and each once"),
         (b'{"page": "hone"}', 404, "$.page", "no page is named 'hone' in this bundle; did you mean 'home'?"),
-        (b'{"slots": ["hero", "herp"]}', 404, "$.slots[1]", "no slot is named 'herp' in this bundle; did you mean 'hero'?"),
+        (
+            b'{"slots": ["hero", "herp"]}',
+            404,
+            "$.slots[1]",
+            "no slot is named 'herp' in this bundle; did you mean 'hero'?",
+        ),
         (b'{"page": "home", "context": {"device": 1}}', 400, "$.context.device", "expected string, got int"),
-        (b'{"page": "home", "context": {"zip": "1"}}', 400, "$.context.zip", "no request feature is named 'zip' in this bundle"),
+        (
+            b'{"page": "home", "context": {"zip": "1"}}',
+            400,
+            "$.context.zip",
+            "no request feature is named 'zip' in this bundle",
+        ),
     ],
 )
 def test_a_malformed_body_names_the_path(edge: SimulatedEdge, body: bytes, status: int, path: str, detail: str) -> None:
@@ -142,7 +162,9 @@ def test_binary_bodies_say_the_same(
     assert set(body["slots"]) == {"hero", "for-you", "delivery"}
 
 
-@pytest.mark.parametrize(("accept", "status"), [("text/html", 406), ("application/json;q=0", 406), ("*/*", 200), ("", 200)])
+@pytest.mark.parametrize(
+    ("accept", "status"), [("text/html", 406), ("application/json;q=0", 406), ("*/*", 200), ("", 200)]
+)
 def test_what_the_client_accepts_is_obeyed(edge: SimulatedEdge, accept: str, status: int) -> None:
     assert posted(edge, "/v1/decide", b'{"page": "home"}', {**JSON, "Accept": accept}).status_code == status
 
@@ -211,7 +233,9 @@ def test_deleting_the_visitor_clears_the_cookie(edge: SimulatedEdge) -> None:
 @pytest.mark.parametrize("cookie", ["ew=forged", "ew=" + "A" * 5000, "ew=0INDoQED", "ew=é", "ew=", ";;;=;"])
 def test_a_bad_cookie_is_a_new_visitor(edge: SimulatedEdge, cookie: str) -> None:
     headers = {**JSON, "Cookie": cookie.encode()}
-    answer = served(edge, lambda node: node.client.post("/v1/decide?as=5", content=b'{"page": "home"}', headers=headers))
+    answer = served(
+        edge, lambda node: node.client.post("/v1/decide?as=5", content=b'{"page": "home"}', headers=headers)
+    )
     assert answer.status_code == 200
     assert answer.headers["set-cookie"].startswith("ew=")
 
@@ -270,7 +294,9 @@ def test_folds_read_columns_of_the_item(edge: SimulatedEdge) -> None:
     async def story() -> None:
         async with edge.run() as node:
             await node.turns()
-            viewed = [event(f"e{n}", "view", item=item, slot="for-you") for n, item in enumerate(("t-01", "t-01", "gone"))]
+            viewed = [
+                event(f"e{n}", "view", item=item, slot="for-you") for n, item in enumerate(("t-01", "t-01", "gone"))
+            ]
             assert (await node.client.post("/v1/events?as=5", json={"events": viewed})).json() == {"stored": 3}
             await node.decide("as=5")
             (record,) = node.node.recent._records.values()
@@ -439,7 +465,9 @@ def test_status_is_the_contract_and_metrics_count(edge: SimulatedEdge) -> None:
 
 
 scalars = st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.text(max_size=8)
-anything = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner))
+anything = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner)
+)
 events = st.fixed_dictionaries(
     {"id": st.just("e") | anything, "type": st.sampled_from(["view", "exposure", "add_to_cart"]) | anything},
     optional={
@@ -461,14 +489,18 @@ bodies = (
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(st.lists(st.tuples(st.sampled_from(["/v1/decide", "/v1/events", "/v1/consent"]), bodies), min_size=1, max_size=4))
+@given(
+    st.lists(st.tuples(st.sampled_from(["/v1/decide", "/v1/events", "/v1/consent"]), bodies), min_size=1, max_size=4)
+)
 def test_no_body_is_answered_with_500(edge: SimulatedEdge, asks: list[tuple[str, object]]) -> None:
     async def story() -> None:
         async with edge.run() as node:
             await node.turns("bundles")
             for path, body in asks:
                 packed = cbor2.dumps(body)
-                answer = await node.client.post(f"{path}?as=5", content=packed, headers={"Content-Type": "application/cbor"})
+                answer = await node.client.post(
+                    f"{path}?as=5", content=packed, headers={"Content-Type": "application/cbor"}
+                )
                 assert answer.status_code in (200, 400, 404, 413)
 
     play(story)
