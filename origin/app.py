@@ -2,17 +2,19 @@
 
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from functools import partial
+from http import HTTPStatus
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from contracts.bundle import read_file
-from origin import controls, feed, folding, log, publication
+from origin import controls, feed, folding, log, publication, wire
 from origin.config import Config
 from origin.database import Database
 from origin.routes import ENDPOINTS, Endpoint, Origin
@@ -20,21 +22,27 @@ from origin.routes import ENDPOINTS, Endpoint, Origin
 __all__ = ["ENDPOINTS", "create_app", "open_origin", "serve"]
 
 DATABASE_FILE = "origin.sqlite"
+CONTROLS_FILE = "controls.sqlite"  # apart, so that a kill never waits for a publication
 DRAIN_S = 10
 
 
 def open_origin(config: Config) -> Origin:
     """Opens the state and reads the bundle. With `publish`, returns once the features as of then are in the feed."""
     bundle = read_file(config.bundle.read_bytes())
-    tables = (*feed.TABLES, *log.TABLES, *folding.TABLES, *controls.TABLES, *publication.TABLES)
-    database = Database(config.state / DATABASE_FILE, tables)
     folds = folding.folding_of(bundle)
     key = config.secrets.pseudonym_key
     plan = None if config.batch is None else publication.plan_of(bundle, config.batch, key)
-    database.writes.run_now(feed.begin_first_epoch)
-    if plan is not None and config.publish is not None:
-        publication.publish_at_start(database, plan, folds, config.publish)
-    return Origin(database, folds, plan, config.secrets.operator_token)
+    with ExitStack() as opened:
+        tables = (*feed.TABLES, *log.TABLES, *folding.TABLES, *publication.TABLES)
+        database = Database(config.state / DATABASE_FILE, tables)
+        opened.callback(database.close)
+        switches = Database(config.state / CONTROLS_FILE, controls.TABLES)
+        opened.callback(switches.close)
+        database.writes.run_now(feed.begin_first_epoch)
+        if plan is not None and config.publish is not None:
+            publication.publish_at_start(database, plan, folds, config.publish)
+        opened.pop_all()
+    return Origin(database, switches, folds, plan, config.secrets.operator_token)
 
 
 def create_app(config: Config) -> Starlette:
@@ -48,9 +56,10 @@ def app_of(origin: Origin) -> Starlette:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         yield
-        origin.database.close()
+        origin.close()
 
-    return Starlette(routes=[_route(origin, endpoint) for endpoint in ENDPOINTS], lifespan=lifespan)
+    listed = [_route(origin, endpoint) for endpoint in ENDPOINTS]
+    return Starlette(routes=listed, lifespan=lifespan, exception_handlers={HTTPException: _no_route})
 
 
 def serve(config: Config) -> None:
@@ -87,3 +96,10 @@ class _Server(uvicorn.Server):
 def _route(origin: Origin, endpoint: Endpoint) -> Route:
     respond: Callable[[Request], Awaitable[Response]] = partial(endpoint.respond, origin)
     return Route(endpoint.path, respond, methods=[endpoint.method])
+
+
+async def _no_route(_request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    return wire.problem_document(
+        status, HTTPStatus(status).phrase, "there is no such endpoint: see docs/reference/http.md"
+    )

@@ -53,6 +53,8 @@ class Plan:
 
 def plan_of(bundle: Bundle, batch: BatchConfig, pseudonym_key: bytes) -> Plan:
     """Reads what a bundle declares: visitor features without a fold, and live columns."""
+    if not batch.expression.is_file():
+        raise ContractError(f"{batch.expression} is no file: name the bundle's batch.py", "--batch")
     features = [spec for spec in bundle.read("schema", FeatureSchema).of(Root.VISITOR) if spec.fold is None]
     catalog = bundle.read("catalog", CatalogSchema)
     columns = {table.name: {c.name: c.type for c in table.columns if c.is_live} for table in catalog.tables}

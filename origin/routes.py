@@ -23,9 +23,13 @@ from origin.telemetry import Telemetry
 
 @dataclass(frozen=True, eq=False)
 class Origin:
-    """What the endpoints work on. `plan` is None where no batch expression was given."""
+    """What the endpoints work on: log and feed, the controls, what the bundle declares.
+
+    `plan` is None where no batch expression was given.
+    """
 
     database: Database
+    switches: Database
     folding: Folding
     plan: Plan | None
     operator_token: str
@@ -33,6 +37,11 @@ class Origin:
     feed_bell: Bell = field(default_factory=Bell)
     controls_bell: Bell = field(default_factory=Bell)
     publishing: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def close(self) -> None:
+        """Closes the files."""
+        self.switches.close()
+        self.database.close()
 
 
 @dataclass(frozen=True)
@@ -123,7 +132,7 @@ async def read_controls(origin: Origin, request: Request) -> Response:
     after = wire.number(request.query_params, "after", 0)
     found = await poll(
         origin.controls_bell,
-        lambda: origin.database.reads.run(controls.current),
+        lambda: origin.switches.reads.run(controls.current),
         lambda found: found.sequence > after,
         wire.wait_s(request.query_params),
     )
@@ -134,7 +143,7 @@ async def change_controls(origin: Origin, request: Request) -> Response:
     """Replaces the controls."""
     wire.check_token(request, origin.operator_token)
     change = await wire.read(request, controls.Change)
-    changed = await origin.database.writes.run(controls.change, change)
+    changed = await origin.switches.writes.run(controls.change, change)
     origin.controls_bell.ring()
     return wire.answer(request, changed)
 
@@ -156,7 +165,8 @@ async def publish(origin: Origin, request: Request) -> Response:
 
 async def status(origin: Origin, request: Request) -> Response:
     """Tells how far the origin is."""
-    return wire.answer(request, await origin.database.reads.run(_status))
+    switched = await origin.switches.reads.run(controls.current)
+    return wire.answer(request, await origin.database.reads.run(_status, switched.sequence))
 
 
 async def livez(_origin: Origin, _request: Request) -> Response:
@@ -193,11 +203,11 @@ ENDPOINTS: tuple[Endpoint, ...] = (
 )
 
 
-def _status(connection: Connection) -> Status:
+def _status(connection: Connection, controls_sequence: int) -> Status:
     last = publication.last(connection)
     return Status(
         epoch=feed.current_epoch(connection),
         positions=feed.heads(connection),
         published_as_of=None if last is None else last.as_of,
-        controls_sequence=controls.current(connection).sequence,
+        controls_sequence=controls_sequence,
     )

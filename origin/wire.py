@@ -43,6 +43,11 @@ def problem(error: EdgewiseError) -> Response:
     status, title = next(entry for kind, entry in _STATUS.items() if isinstance(error, kind))
     place = {"path": error.path} if isinstance(error, ContractError) else {}
     detail = error.message if isinstance(error, ContractError) else str(error)
+    return problem_document(status, title, detail, **place)
+
+
+def problem_document(status: int, title: str, detail: str, **place: str) -> Response:
+    """An answer that is a problem (RFC 9457)."""
     body = encode_json({"type": "about:blank", "title": title, "status": status, "detail": detail, **place})
     return Response(body, status, media_type="application/problem+json")
 

@@ -89,7 +89,7 @@ def config(tmp_path: Path, bundle: Bundle, batch: BatchConfig) -> Config:
 def origin(config: Config) -> Iterator[Origin]:
     opened = open_origin(config)
     yield opened
-    opened.database.close()
+    opened.close()
 
 
 @pytest.fixture

@@ -80,7 +80,7 @@ def test_states_survive_a_restart(config: Config) -> None:
         origin = open_origin(config)
         send(origin, purchase(str(number)))
         found = features(origin)["purchased"]
-        origin.database.close()
+        origin.close()
     assert found == {"assam": 2.0}
 
 

@@ -98,18 +98,18 @@ def test_a_restart_publishes_nothing_twice(config: Config) -> None:
     def start() -> tuple[str, dict[str, int]]:
         origin = open_origin(replace(config, publish=MONDAY))
         cursor = page_of(origin).cursor
-        origin.database.close()
+        origin.close()
         return cursor.epoch, cursor.positions
 
     assert start() == start()
 
 
 def test_a_restart_with_another_expression_publishes_again(config: Config, batch: BatchConfig) -> None:
-    open_origin(replace(config, publish=MONDAY)).database.close()
+    open_origin(replace(config, publish=MONDAY)).close()
     batch.expression.write_text(EXPRESSION.replace("past.price.argmax", "(past.price + 1).argmax"))
     origin = open_origin(replace(config, publish=MONDAY))
     assert state_of(page_of(origin).deltas)["teas", "assam"] == {"price": 501}
-    origin.database.close()
+    origin.close()
 
 
 def test_a_start_in_the_past_begins_an_epoch_as_of_then(config: Config) -> None:
@@ -118,7 +118,7 @@ def test_a_start_in_the_past_begins_an_epoch_as_of_then(config: Config) -> None:
     origin.database.writes.run_now(collect.collect, origin.folding, events)
     publish(origin, MONDAY + WEEK)
     later = page_of(origin)
-    origin.database.close()
+    origin.close()
     origin = open_origin(replace(config, publish=MONDAY))
     page = page_of(origin, later.cursor)
     assert page.is_reset
@@ -129,4 +129,10 @@ def test_a_start_in_the_past_begins_an_epoch_as_of_then(config: Config) -> None:
     assert max(delta.as_of for delta in page.deltas) == microseconds(MONDAY)
     replayed = page_of(origin, Cursor(epoch=later.cursor.epoch), until={"teas": later.cursor.positions["teas"]})
     assert state_of(replayed.deltas)["teas", "assam"] == {"price": 510}
-    origin.database.close()
+    origin.close()
+
+
+def test_an_expression_that_is_not_there_is_named_at_the_start(config: Config, batch: BatchConfig) -> None:
+    batch.expression.unlink()
+    with pytest.raises(ContractError, match=r"batch\.py is no file: name the bundle's batch\.py - at --batch"):
+        open_origin(config)

@@ -150,10 +150,10 @@ def test_controls_grow_and_survive_a_restart(config: Config) -> None:
 
     origin = open_origin(config)
     assert asyncio.run(change(origin, ["hero", "offer"])) == {"sequence": 1, "killed": ["hero", "offer"], "holds": []}
-    origin.database.close()
+    origin.close()
     origin = open_origin(config)
     assert asyncio.run(change(origin, []))["sequence"] == 2
-    origin.database.close()
+    origin.close()
 
 
 def test_a_publication_leaves_by_the_feed(call: Call) -> None:
@@ -224,7 +224,8 @@ def test_a_reader_of_another_epoch_is_reset_at_once(call: Call) -> None:
 
 def test_it_lives_and_is_ready(call: Call) -> None:
     assert call("GET", "/livez").status_code == call("GET", "/readyz").status_code == 200
-    assert call("GET", "/v1/nothing").status_code == 404
+    assert problem(call("GET", "/v1/nothing"))[0] == 404
+    assert problem(call("GET", "/v1/events"))[0] == 405
 
 
 def test_secrets_are_never_shown(config: Config) -> None:
