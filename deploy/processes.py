@@ -10,7 +10,7 @@ import httpx
 
 from deploy.outcome import OperationError
 
-START_S = 60
+START_S = 240
 STOP_S = 10
 
 
