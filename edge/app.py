@@ -59,6 +59,7 @@ def serve(config: Config) -> None:
     """Serves a node until SIGTERM or SIGINT."""
     sys.setswitchinterval(_SWITCH_S)  # requests wait no longer than this for threads that load, sync and spool
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it would tell every poll
     listening = _listening(config)
     node = Node(config, Clock())
     settings = uvicorn.Config(

@@ -98,13 +98,12 @@ def decide_in_time(
     def out_of_time(_slot: str, _stage: Stage) -> bool:
         return deadline.is_over(clock())
 
-    attempts = (request, replace(request, is_retry=True))
-    for bugs, attempt in enumerate(attempts):
+    for bugs, attempt in enumerate((request, replace(request, is_retry=True))):
         try:
             return Timely(attempt, decide(loaded, attempt, snapshot, controls, out_of_time), bugs)
         except Exception:  # noqa: BLE001 - the runtime's only one: a bug in the engine must not cost an answer
             _log.exception("the engine failed on request %s; a lower tier answers", request.request_id)
-    return Timely(attempts[-1], _all_plain(loaded, request), len(attempts), is_plain=True)
+    return Timely(attempt, _all_plain(loaded, attempt), bugs + 1, is_plain=True)
 
 
 def _all_plain(loaded: LoadedBundle, request: DecisionRequest) -> Decisions:

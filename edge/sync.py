@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from contracts.codec import decode, encode, pack, unpack
 from contracts.errors import ContractError
 from contracts.features import Cursor, FeatureDelta, FeedPage, Root
-from edge.visitor_features import PackedDelta, VisitorFeatures, fitting, packed_delta
+from edge.visitor_features import PackedDelta, VisitorFeatures, column_set, fitting, packed_delta
 from engine.loaded import LoadedBundle
 from engine.snapshot import VISITOR, Snapshot
 
@@ -90,7 +90,7 @@ class FeedFile:
 
     def _visitors(self) -> Iterator[tuple[str, PackedDelta]]:
         for entity, columns, body in self._database.execute("SELECT entity, columns, body FROM visitor ORDER BY seq"):
-            yield entity, PackedDelta(frozenset(columns.split(_BETWEEN)), body)
+            yield entity, PackedDelta(column_set(tuple(columns.split(_BETWEEN))), body)
 
     def _items(self) -> Iterator[list[FeatureDelta]]:
         rows = self._database.execute("SELECT body FROM item ORDER BY name, seq")

@@ -8,6 +8,7 @@ import zlib
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from contracts.codec import pack, unpack
 from contracts.errors import ContractError
@@ -58,7 +59,13 @@ class VisitorFeatures(Mapping[str, Mapping[str, FeatureValue]]):
 
 def packed_delta(delta: FeatureDelta) -> PackedDelta:
     """A delta in few bytes."""
-    return PackedDelta(frozenset(delta.values), zlib.compress(pack(delta), _LEVEL))
+    return PackedDelta(column_set(tuple(sorted(delta.values))), zlib.compress(pack(delta), _LEVEL))
+
+
+@lru_cache(maxsize=4096)
+def column_set(names: tuple[str, ...]) -> frozenset[str]:
+    """The same set for the same names: most visitors have the same."""
+    return frozenset(names)
 
 
 def fitting(

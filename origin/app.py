@@ -101,5 +101,5 @@ def _route(origin: Origin, endpoint: Endpoint) -> Route:
 async def _no_route(_request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     return wire.problem_document(
-        status, HTTPStatus(status).phrase, "there is no such endpoint: see docs/reference/http.md"
+        status, HTTPStatus(status).phrase, "no such endpoint: see docs/reference/http.md"
     )

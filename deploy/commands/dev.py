@@ -9,6 +9,7 @@ examples:
 """
 
 import argparse
+import hashlib
 import signal
 import sys
 import time
@@ -16,12 +17,15 @@ from pathlib import Path
 
 import watchfiles
 
+import compiler
+import contracts
+import engine
 from compiler.build import build
-from contracts.bundle import Bundle, write_file
+from contracts.bundle import Bundle, read_file, write_file
 from contracts.errors import EdgewiseError
 from deploy.outcome import Outcome
 from deploy.processes import Child, check_port, start, stop, wait_until_ready
-from deploy.publish import publish
+from deploy.publish import current, publish
 from deploy.secrets import ensure_secrets
 
 WATCHED = {".toml", ".csv", ".lock"}
@@ -60,13 +64,27 @@ def run(options: argparse.Namespace) -> Outcome:
 
 
 def _release(folder: Path, state: Path, *, note: str) -> Bundle:
+    """Builds and publishes, unless the last build was of the very same sources by the very same code."""
+    file, stamp, digest = state / "bundle.zip", state / "bundle.digest", _digest(folder)
+    if file.exists() and stamp.exists() and stamp.read_text() == digest and current(state / "registry"):
+        return read_file(file.read_bytes())
     bundle = build(folder, on_progress=_progress).bundle
-    file = state / "bundle.zip"
     scratch = file.with_suffix(".new")
     scratch.write_bytes(write_file(bundle))
     scratch.replace(file)
     publish(bundle, state / "registry", note=note, now=time.time_ns() // 1000)
+    stamp.write_text(digest)
     return bundle
+
+
+def _digest(folder: Path) -> str:
+    """Of every source of the bundle, and of the code that builds it."""
+    code = [path for package in (compiler, contracts, engine) for path in Path(package.__path__[0]).rglob("*.py")]
+    sources = [path for path in folder.rglob("*") if path.suffix in WATCHED and "dist" not in path.parts]
+    state = hashlib.sha256()
+    for path in sorted([*code, *sources]):
+        state.update(hashlib.sha256(path.read_bytes()).digest())
+    return state.hexdigest()
 
 
 def _progress(stage: str) -> None:

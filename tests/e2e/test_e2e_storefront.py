@@ -37,7 +37,7 @@ from engine.snapshot import Snapshot
 from loadtest.shoppers import Secrets, wait_for_feed
 
 STOREFRONT = Path(__file__).parents[2] / "bundles/storefront"
-HOUSEHOLDS = 160
+HOUSEHOLDS = 340
 REQUESTS = 1000
 
 

@@ -1,4 +1,4 @@
-"""One edge as a real process: served by uvicorn on a socket, drained by SIGTERM, at once there again on its own disk."""
+"""One edge as a real process: on a socket, drained by SIGTERM, there again at once on its own disk."""
 
 import base64
 import json

@@ -41,7 +41,6 @@ def test_the_origin_is_down_at_start_and_the_node_catches_up_later(edge: Simulat
     origin = edge.origin
     origin.is_down = True
     origin.page_limit = 2
-    pseudonym = None
 
     async def story() -> None:
         async with edge.run() as node:
