@@ -19,7 +19,7 @@ from edge.visitor_features import PackedDelta, VisitorFeatures, column_set, fitt
 from engine.loaded import LoadedBundle
 from engine.snapshot import VISITOR, Snapshot
 
-_CHUNK = 4000
+_CHUNK = 500
 _BETWEEN = "\x1f"  # the names of a delta's columns
 _TABLES = """
 PRAGMA journal_mode = WAL;

@@ -100,6 +100,4 @@ def _route(origin: Origin, endpoint: Endpoint) -> Route:
 
 async def _no_route(_request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
-    return wire.problem_document(
-        status, HTTPStatus(status).phrase, "no such endpoint: see docs/reference/http.md"
-    )
+    return wire.problem_document(status, HTTPStatus(status).phrase, "no such endpoint: see docs/reference/http.md")

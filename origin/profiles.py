@@ -111,7 +111,8 @@ def _maps(array: pa.MapArray, place: str) -> list[Value | None]:
     kind = array.type.item_type
     if not (pa.types.is_floating(kind) or pa.types.is_decimal(kind) or pa.types.is_integer(kind)):
         raise ContractError(f"holds {kind}, not numbers: cast it to map<string, float64>", place)
-    keys, numbers = _texts(array.keys, place), _scalars(array.items.cast(pa.float64()), place)
+    keys = _texts(_own(array, array.keys), place)
+    numbers = _scalars(_own(array, array.items).cast(pa.float64()), place)
     pairs = list(zip(keys, numbers, strict=True))
     return [
         None if span is None else {str(key): float(v) for key, v in pairs[span] if isinstance(v, float)}
@@ -120,7 +121,7 @@ def _maps(array: pa.MapArray, place: str) -> list[Value | None]:
 
 
 def _lists(array: pa.ListArray, place: str) -> list[Value | None]:
-    texts = _texts(array.values, place)
+    texts = _texts(_own(array, array.values), place)
     return [None if span is None else tuple(text for text in texts[span] if text is not None) for span in _spans(array)]
 
 
@@ -133,7 +134,14 @@ def _texts(array: pa.Array, place: str) -> list[str | None]:
     return [dictionary[code] for code in pc.fill_null(encoded.indices, -1).to_pylist()]
 
 
+def _own(array: pa.Array, entries: pa.Array) -> pa.Array:
+    """The entries of these rows alone: Arrow keeps those of the whole table with every chunk."""
+    first, last = array.offsets[0].as_py(), array.offsets[-1].as_py()
+    return entries.slice(first, last - first)
+
+
 def _spans(array: pa.Array) -> list[slice | None]:
-    starts, is_valid = array.offsets.to_pylist(), array.is_valid().to_pylist()
+    starts = pc.subtract(array.offsets, array.offsets[0]).to_pylist()
+    is_valid = array.is_valid().to_pylist()
     ends = zip(starts[:-1], starts[1:], is_valid, strict=True)
     return [slice(start, end) if valid else None for start, end, valid in ends]

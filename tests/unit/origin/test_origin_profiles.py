@@ -102,9 +102,14 @@ def test_null_and_nan_are_absent(tmp_path: Path) -> None:
 
 def test_rows_come_sorted_by_entity_however_many(tmp_path: Path) -> None:
     entities = [f"{number * 7919 % 10_007:05}" for number in range(10_007)]
-    found = as_it_is(tmp_path, pa.table({"entity": entities, "own": entities}))
+    lists = [[entity] * (number % 3) if number % 5 else None for number, entity in enumerate(entities)]
+    maps = pa.array([[(entity, 1.0)] for entity in entities], pa.map_(pa.string(), pa.float64()))
+    found = as_it_is(tmp_path, pa.table({"entity": entities, "own": entities, "list": lists, "map": maps}))
     assert [row.entity for row in found] == sorted(entities)
-    assert all(row.values == {"own": row.entity} and row.table == "t" for row in found)
+    expected = dict(zip(entities, lists, strict=True))
+    for row in found:
+        listed = {} if expected[row.entity] is None else {"list": tuple(expected[row.entity])}
+        assert row.values == {"own": row.entity, "map": {row.entity: 1.0}, **listed}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,139 @@
+"""Exposures: they advance caps, but not for those who saw nothing."""
+
+import pytest
+from msgspec.structs import replace
+from simulator import RunningEdge, SimulatedEdge, event, play
+
+from contracts.bundle import Bundle, SectionRef, digest
+from contracts.codec import encode
+from contracts.experiments import ExperimentSpec, Holdout
+from contracts.slots import Cap, CapWindow, SlotSet
+from engine.hashing import split
+
+DAY_S = 24 * 3600
+CAPS = (Cap(name="daily", limit=2, window=CapWindow.DAY), Cap(name="visit", limit=50, window=CapWindow.VISIT))
+
+
+def with_section(bundle: Bundle, name: str, contract: object) -> Bundle:
+    data = encode(contract)
+    sections = {**bundle.manifest.sections, name: SectionRef(digest=digest(data), size=len(data))}
+    return Bundle(replace(bundle.manifest, sections=sections), {**bundle.sections, name: data})
+
+
+@pytest.fixture
+def capped(edge: SimulatedEdge, tea_bundle: Bundle) -> SimulatedEdge:
+    """The tea shop with caps on hero and for-you, and a holdout of half of the visitors."""
+    slots = tea_bundle.read("slots", SlotSet)
+    listed = tuple(replace(slot, caps=CAPS if slot.name in ("hero", "for-you") else ()) for slot in slots.slots)
+    half = ExperimentSpec(holdouts=(Holdout(salt="half", share=0.5),))
+    edge.publishes(with_section(with_section(tea_bundle, "slots", replace(slots, slots=listed)), "experiments", half))
+    return edge
+
+
+def household(node: RunningEdge, *, is_held_out: bool) -> str:
+    """One that the holdout has, or has not."""
+    names = (str(number) for number in range(1000))
+    return next(name for name in names if (split("half", node.node.pseudonym(name)) < 0.5) is is_held_out)
+
+
+async def counted(node: RunningEdge, who: str) -> dict[str, dict[str, int]]:
+    """The exposures that the next decision is made with."""
+    await node.decide(f"as={who}")
+    return list(node.node.recent._records.values())[-1].request.exposures
+
+
+def test_what_was_seen_counts_against_every_cap_of_its_slot(capped: SimulatedEdge) -> None:
+    async def story() -> None:
+        async with capped.run() as node:
+            await node.turns()
+            who = household(node, is_held_out=False)
+            for name in ("one", "two"):
+                seen = event(name, "exposure", slot="hero", item="classic")
+                await node.client.post(f"/v1/events?as={who}", json={"events": [seen, seen]})
+            assert await counted(node, who) == {"daily": {"classic": 2}, "visit": {"classic": 2}}
+            capped.time.advance(1500)
+            assert await counted(node, who) == {"daily": {"classic": 2}, "visit": {"classic": 2}}
+            capped.time.advance(1500)
+            assert await counted(node, who) == {"daily": {"classic": 2}}, "a new visit has begun"
+            capped.time.advance(DAY_S)
+            assert await counted(node, who) == {}
+
+    play(story)
+
+
+def test_a_ranking_that_was_seen_counts_all_its_answers(capped: SimulatedEdge) -> None:
+    async def story() -> None:
+        async with capped.run() as node:
+            await node.turns()
+            who = household(node, is_held_out=False)
+            shown = (await node.decide(f"as={who}")).json()["slots"]["for-you"]
+            seen = event("e", "exposure", slot="for-you", decision_id=shown["decision_id"])
+            await node.client.post(f"/v1/events?as={who}", json={"events": [seen]})
+            assert (await counted(node, who))["daily"] == dict.fromkeys(shown["answer"], 1)
+
+    play(story)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"slot": "delivery", "item": "next-day"},
+        {"slot": "nowhere", "item": "x"},
+        {"item": "x"},
+        {"slot": "for-you", "decision_id": "forgotten"},
+        {"slot": "hero"},
+    ],
+)
+def test_other_exposures_count_nothing_and_are_stored(capped: SimulatedEdge, fields: dict[str, str]) -> None:
+    async def story() -> None:
+        async with capped.run() as node:
+            await node.turns()
+            who = household(node, is_held_out=False)
+            answer = await node.client.post(f"/v1/events?as={who}", json={"events": [event("e", "exposure", **fields)]})
+            assert answer.json() == {"stored": 1}
+            assert await counted(node, who) == {}
+
+    play(story)
+
+
+def test_held_out_visitors_advance_no_cap(capped: SimulatedEdge) -> None:
+    async def story() -> None:
+        async with capped.run() as node:
+            await node.turns()
+            who = household(node, is_held_out=True)
+            assert (await node.decide(f"as={who}")).json()["slots"]["hero"]["cause"] == "holdout"
+            seen = event("e", "exposure", slot="hero", item="classic")
+            await node.client.post(f"/v1/events?as={who}", json={"events": [seen]})
+            assert await counted(node, who) == {}
+
+    play(story)
+
+
+def test_without_a_grant_nothing_is_counted(capped: SimulatedEdge) -> None:
+    async def story() -> None:
+        async with capped.run() as node:
+            await node.turns()
+            await node.client.post("/v1/events", json={"events": [event("e", "exposure", slot="hero", item="classic")]})
+            await node.decide("")
+            (record,) = node.node.recent._records.values()
+            assert record.request.exposures == {}
+
+    play(story)
+
+
+def test_two_answers_at_once_overwrite_each_other_within_the_overshoot(capped: SimulatedEdge) -> None:
+    """Two requests that carry the same cookie: the later answer's cookie stays, so one count is lost, no more."""
+
+    async def story() -> None:
+        async with capped.run() as node:
+            await node.turns()
+            who = household(node, is_held_out=False)
+            await node.decide(f"as={who}")
+            same = {"Cookie": f"ew={node.client.cookies['ew']}"}
+            for name in ("one", "two"):
+                seen = event(name, "exposure", slot="hero", item="classic")
+                await node.client.post(f"/v1/events?as={who}", json={"events": [seen]}, headers=same)
+            lost = 2 - (await counted(node, who))["daily"]["classic"]
+            assert lost == 1 <= CAPS[0].overshoot
+
+    play(story)
