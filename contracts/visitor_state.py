@@ -16,7 +16,7 @@ class Consent(Contract, frozen=True, omit_defaults=True):
 
 
 class CapCount(Contract, frozen=True):
-    """Exposures counted since the instant (microseconds) at which the window began."""
+    """Exposures counted since the `request.now` (microseconds) at which the window began."""
 
     count: int
     since: int

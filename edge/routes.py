@@ -20,6 +20,7 @@ from contracts.record import DecisionRecord
 from contracts.visitor_state import Consent
 from edge import telemetry, wire
 from edge.caller import choose, identify, set_cookie, with_state
+from edge.deadline import Arrival
 from edge.intake import EventsAsk, Refusal, take
 from edge.node import Node, gauges, status
 from edge.pages import PageAsk, SlotAnswer, arrival_of, context_of_query, decide_page, unknown
@@ -109,13 +110,14 @@ async def slots(node: Node, scope: Scope, receive: Receive, send: Send) -> int:
 async def events(node: Node, scope: Scope, receive: Receive, send: Send) -> int:
     """Takes events in and, when asked, decides again with what they changed."""
     ask = wire.decode_body(scope, await wire.read_body(scope, receive), EventsAsk)
-    arrival = arrival_of(node, scope)
-    caller = identify(node, node.in_use(), scope)
-    taken = await take(node, node.in_use(), caller, ask.events)
+    live = node.in_use()
+    caller = identify(node, live, scope)
+    taken = await take(node, live, caller, ask.events)
     headers = [set_cookie(node, taken.state)] if caller.granted else []
     if ask.decide is None:
         return await wire.answer(scope, send, EventsAnswer(stored=taken.stored, refused=taken.refused), headers)
-    decided = decide_page(node, node.in_use(), with_state(node, caller, taken.state), ask.decide, arrival)
+    started = Arrival(node.clock.monotonic_s(), node.gauge.lateness_s)  # the disk's time is not the decision's
+    decided = decide_page(node, live, with_state(node, caller, taken.state), ask.decide, started)
     page = decided.answer
     answer = EventsAnswer(
         stored=taken.stored, refused=taken.refused, revision=page.revision, page=page.page, slots=page.slots

@@ -43,6 +43,10 @@ class SpoolFullError(EdgewiseError):
     """The spool takes no more events until the origin has taken some."""
 
 
+class SpoolDamagedError(EdgewiseError):
+    """The file is no spool. Nobody but an operator may decide what becomes of the events in it."""
+
+
 class Kind(StrEnum):
     """What the spool holds; also the names of its tables."""
 
@@ -97,8 +101,7 @@ class Spool:
         self._records: deque[DecisionRecord] = deque()
         self._unmarked = 0
         self.dropped = 0
-        self._database = sqlite3.connect(path, check_same_thread=False)
-        self._database.executescript(_TABLES)
+        self._database = _opened(path)
         self._max_pages = max_bytes // self._pragma("page_size")
         self._database.execute(f"PRAGMA max_page_count = {self._max_pages}")
         self._lock = threading.Lock()
@@ -215,6 +218,15 @@ class Spool:
     def _count(self, kind: Kind) -> int:
         (count,) = self._database.execute(f"SELECT count(*) FROM {kind}").fetchone()
         return int(count)
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    try:
+        database = sqlite3.connect(path, check_same_thread=False)
+        database.executescript(_TABLES)
+    except sqlite3.DatabaseError as error:
+        raise SpoolDamagedError(f"the spool {path} cannot be read ({error}): move it away, then start again") from None
+    return database
 
 
 def _finished(records: list[DecisionRecord], dropped_before: int) -> Iterator[bytes]:

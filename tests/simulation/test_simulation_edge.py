@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -367,5 +368,41 @@ def test_an_altered_copy_on_the_node_is_fetched_again(edge: SimulatedEdge, tmp_p
         async with edge.run() as node:
             await node.turns()
             assert (await node.decide()).status_code == 200
+
+    play(story)
+
+
+def test_a_disk_that_refuses_the_feed_stops_nothing_else(edge: SimulatedEdge, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    async def story() -> None:
+        async with edge.run() as node:
+            await node.turns()
+            edge.origin.feeds("teas", "t-01", price=5)
+            with monkeypatch.context() as patch:
+                patch.setattr(node.node.feed, "take", refuse)
+                await node.turns("features")
+                (problem,) = (await node.client.get("/readyz")).json()["problems"]
+                assert problem == "the feed cannot be kept on this node's disk: database or disk is full"
+                assert (await node.decide()).status_code == 200
+            await node.turns("features")
+            assert (await node.client.get("/readyz")).json()["cursor"]["positions"] == {"teas": 1}
+
+    play(story)
+
+
+def test_a_kill_holds_although_the_disk_refuses_it(edge: SimulatedEdge) -> None:
+    async def story() -> None:
+        async with edge.run() as node:
+            await node.turns()
+            path = edge.folder / "state" / "controls.msgpack"
+            path.unlink(missing_ok=True)
+            path.mkdir()
+            edge.origin.current = Controls(sequence=1, killed=("*",))
+            await node.turns("controls")
+            assert {slot["cause"] for slot in (await node.decide()).json()["slots"].values()} == {"killed"}
+            (problem,) = (await node.client.get("/readyz")).json()["problems"]
+            assert problem.startswith("kill switches are in force but not on disk: ")
 
     play(story)

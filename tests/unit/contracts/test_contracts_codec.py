@@ -19,6 +19,7 @@ from contracts.codec import (
     encode_cbor,
     encode_json,
     pack,
+    unpack,
 )
 from contracts.errors import ContractError, TooLargeError
 
@@ -63,6 +64,20 @@ def test_numbers_without_a_canonical_form_are_refused(number: float) -> None:
 def test_packed_values_are_read_by_the_same_decoder(value: object) -> None:
     assert msgpack.unpackb(pack(value), strict_map_key=True) == value
     assert decode(pack(Sample(name="a", sizes=(1,))), Sample) == Sample(name="a", sizes=(1,))
+
+
+def test_what_was_packed_is_unpacked() -> None:
+    sample = Sample(name="a", sizes=(1, 2**40), nested={"x": math.inf})
+    assert unpack(pack(sample), Sample) == sample
+
+
+@pytest.mark.parametrize(
+    ("data", "path"), [(b"", "$"), (b"\xc1", "$"), (pack({"name": 1}), "$.name"), (pack({"name": "a"}) + b"\0", "$")]
+)
+def test_what_was_not_packed_is_refused(data: bytes, path: str) -> None:
+    with pytest.raises(ContractError) as caught:
+        unpack(data, Sample)
+    assert caught.value.path == path
 
 
 def test_depth_is_bounded() -> None:

@@ -199,7 +199,7 @@ def test_a_grant_makes_a_visitor_and_withdrawing_it_forgets_everything(edge: Sim
             await node.turns()
             granted = await node.client.post("/v1/consent", json={"granted": ["personalisation"]})
             assert granted.json() == {"granted": ["personalisation"], "opted_out": False}
-            assert (await node.decide("")).json()["slots"]["for-you"]["cause"] is None
+            assert (await node.decide("")).json()["slots"]["for-you"]["cause"] in (None, "holdout")  # ids are drawn
             await node.client.post("/v1/events", json={"events": [event("e", "add_to_cart", item="t-01")]})
             await node.decide("")
             first = list(node.node.recent._records.values())[-1].request

@@ -13,7 +13,7 @@ from contracts.decision import DecisionRequest, Decisions, Trace
 from contracts.events import Event, StoredEvent
 from contracts.features import Cursor
 from contracts.record import DecisionRecord
-from edge.spool import Kind, Spool, SpoolFullError
+from edge.spool import Kind, Spool, SpoolDamagedError, SpoolFullError
 from engine.hashing import content_digest
 
 ROOM = 16 * 1024 * 1024
@@ -57,6 +57,15 @@ def rows(path: Path, kind: Kind) -> list[bytes]:
         return [body for (body,) in database.execute(f"SELECT body FROM {kind} ORDER BY seq")]
     finally:
         database.close()
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    """Returns when the writer, a thread of its own, has come so far."""
+    for _ in range(3000):
+        if is_so():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("the writer did not come so far")
 
 
 def test_a_stored_event_is_on_disk_when_store_returns(tmp_path: Path) -> None:
@@ -140,8 +149,7 @@ def test_what_no_replay_could_compare_is_dropped_and_told_by_the_next(tmp_path: 
 
     async def story(spool: Spool) -> None:
         spool.offer(record("bad", float("nan")))
-        while not spool.dropped:
-            await asyncio.sleep(0.01)
+        await until(lambda: spool.dropped == 1)
         spool.offer(record("good"))
 
     spool = play(path, story)
@@ -165,8 +173,7 @@ def test_records_leave_room_for_events(tmp_path: Path) -> None:
     async def story(spool: Spool) -> None:
         for number in range(2000):
             spool.offer(record(f"r{number}"))
-        while spool.counts[Kind.RECORD] + spool.dropped < 2000:
-            await asyncio.sleep(0.01)
+        await until(lambda: spool.counts[Kind.RECORD] + spool.dropped == 2000)
         assert spool.dropped > 0
         await spool.store([stored(f"e{number}", "x" * 200) for number in range(50)])
 
@@ -179,11 +186,22 @@ def test_a_full_spool_says_so_and_keeps_what_it_took(tmp_path: Path) -> None:
     taken = []
 
     async def story(spool: Spool) -> None:
-        with pytest.raises(SpoolFullError, match=r"takes no events now \(database or disk is full\)"):
+        async def fill() -> None:
             for number in range(1000):
                 await spool.store([stored(f"e{number}", "x" * 500)])
                 taken.append(f"e{number}")
+
+        with pytest.raises(SpoolFullError, match=r"takes no events now \(database or disk is full\)"):
+            await fill()
         assert spool.counts[Kind.EVENT] == len(taken)
 
     play(path, story, max_bytes=64 * 1024)
     assert [decode(body, StoredEvent).event.id for body in rows(path, Kind.EVENT)] == taken
+
+
+def test_a_damaged_spool_is_left_to_the_operator(tmp_path: Path) -> None:
+    path = tmp_path / "spool.sqlite"
+    path.write_bytes(b"no database" * 200)
+    with pytest.raises(SpoolDamagedError, match=r"cannot be read \(file is not a database\): move it away"):
+        Spool(path, ROOM)
+    assert path.read_bytes() == b"no database" * 200
