@@ -24,6 +24,7 @@ from edge.deadline import Arrival
 from edge.intake import EventsAsk, Refusal, take
 from edge.node import Node, gauges, status
 from edge.pages import PageAsk, SlotAnswer, arrival_of, context_of_query, decide_page, unknown
+from engine.explain import explain, why_not
 
 CLIENT_FILE = Path(__file__).parent / "web" / "edgewise.js"
 Handler = Callable[[Node, Scope, Receive, Send], Awaitable[int]]
@@ -54,8 +55,13 @@ class WhyAnswer(Contract, frozen=True):
 
 
 class TraceAnswer(Contract, frozen=True):
-    """One decision with its trace and the record that replays it, for operators."""
+    """One decision with its trace and the record that replays it, for operators.
 
+    `explanation` tells it in sentences; with `?item=`, `why_not` tells what became of that item.
+    """
+
+    explanation: tuple[str, ...]
+    why_not: str | None
     decision: Decision
     trace: Trace
     record: DecisionRecord
@@ -158,7 +164,15 @@ async def trace(node: Node, scope: Scope, receive: Receive, send: Send) -> int:
     if not node.config.is_dev and not hmac.compare_digest(token, node.config.secrets.operator_token.encode()):
         raise wire.ForbiddenError("traces are for operators: send Authorization: Bearer and the operator's token")
     record, decision, steps = _found(node, scope)
-    return await wire.answer(scope, send, TraceAnswer(decision=decision, trace=steps, record=record))
+    item = wire.query_values(scope).get("item")
+    told = TraceAnswer(
+        explanation=explain(decision, steps),
+        why_not=None if item is None else why_not(item, decision, steps),
+        decision=decision,
+        trace=steps,
+        record=record,
+    )
+    return await wire.answer(scope, send, told)
 
 
 async def node_status(node: Node, scope: Scope, receive: Receive, send: Send) -> int:
@@ -222,7 +236,12 @@ ENDPOINTS: tuple[Endpoint, ...] = (  # the router asks them in this order
     Endpoint("POST", "/v1/consent", 'Keeps the visitor\'s choice: `{"granted", "opted_out"}`.', consent),
     Endpoint("DELETE", "/v1/visitor", "Removes the visitor's cookie.", forget_visitor),
     Endpoint("GET", "/v1/why/{decision_id}", "Why a decision came about, in a shopper's words.", why),
-    Endpoint("GET", "/v1/trace/{decision_id}", "A decision with trace and record (operator's token, or dev).", trace),
+    Endpoint(
+        "GET",
+        "/v1/trace/{decision_id}",
+        "A decision with trace and record; `?item=` asks why not (operator, or dev).",
+        trace,
+    ),
     Endpoint("GET", "/v1/status", "What the node says about itself.", node_status),
     Endpoint("GET", "/livez", "Answers while the process runs.", livez),
     Endpoint("GET", "/readyz", "200 when a bundle is live, else 503; all else that is wrong is a detail.", readyz),

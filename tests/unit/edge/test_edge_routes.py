@@ -358,6 +358,10 @@ def test_why_and_trace_are_told_for_a_while(edge: SimulatedEdge) -> None:
             trace = (await node.client.get(f"/v1/trace/{slots['for-you']['decision_id']}")).json()
             assert trace["decision"]["slot"] == trace["trace"]["slot"] == "for-you"
             assert trace["record"]["request"]["page"] == "home"
+            assert trace["explanation"][0].startswith("for-you: ")
+            assert trace["why_not"] is None
+            asked = await node.client.get(f"/v1/trace/{slots['for-you']['decision_id']}?item=t-04")
+            assert asked.json()["why_not"] == "t-04 was retrieved by no generator"
             for unknown in ("nothing", "nothing.hero", slots["hero"]["decision_id"] + "x"):
                 assert (await node.client.get(f"/v1/why/{unknown}")).status_code == 404
 
