@@ -27,7 +27,7 @@ def edge() -> Iterator[Edge]:
     server.server_close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its event loop must be gone when the next modules run theirs
 def browser() -> Iterator[sync_api.Browser]:
     """Debian's chromium."""
     path = shutil.which("chromium")
