@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from contracts.controls import Controls
-from contracts.decision import REASONS, Cause, Decision, DecisionRequest, Decisions, Stage, Tier, Trace
-from engine.decide import decide
-from engine.loaded import LoadedBundle, LoadedSlot
+from contracts.decision import Cause, DecisionRequest, Decisions, Stage, Trace
+from engine.decide import decide, plain
+from engine.loaded import LoadedBundle
 from engine.snapshot import Snapshot
 
 GAUGE_INTERVAL_S = 0.005
@@ -107,20 +107,6 @@ def decide_in_time(
 
 
 def _all_plain(loaded: LoadedBundle, request: DecisionRequest) -> Decisions:
-    plain = tuple(_plain(request, loaded.slots[name]) for name in request.slots)
-    return Decisions(decisions=plain, traces=tuple(Trace(slot=each.slot) for each in plain))
-
-
-def _plain(request: DecisionRequest, slot: LoadedSlot) -> Decision:
-    cause = Cause.INTERNAL_ERROR
-    return Decision(
-        decision_id=f"{request.request_id}.{slot.spec.name}",
-        slot=slot.spec.name,
-        tier=Tier.PLAIN,
-        cause=cause,
-        reason=REASONS[Tier.PLAIN, cause],
-        answer=(),
-        propensity=None,
-        component=slot.spec.component,
-        props=dict(slot.spec.plain),
-    )
+    specs = [loaded.slots[name].spec for name in request.slots]
+    decided = tuple([plain(request.request_id, spec, Cause.INTERNAL_ERROR) for spec in specs])
+    return Decisions(decisions=decided, traces=tuple([Trace(slot=each.slot) for each in decided]))

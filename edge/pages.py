@@ -11,7 +11,7 @@ from starlette.types import Scope
 from contracts.codec import Contract
 from contracts.decision import Cause, Decision, DecisionRequest, Prop, RankedItem, Reason, Tier
 from contracts.errors import ContractError
-from contracts.features import FeatureSpec, Root, Value, ValueType, conform
+from contracts.features import FeatureSpec, FeatureValue, Root, Value, ValueType, conform
 from contracts.record import RECORD_FORMAT, DecisionRecord
 from contracts.slots import Cap
 from edge.activation import Live
@@ -182,8 +182,12 @@ def _caps(live: Live, slots: Iterable[str]) -> Iterable[Cap]:
 
 
 def _record(node: Node, live: Live, timely: Timely) -> DecisionRecord:
-    """All that a replay needs. What is left out is named: sensitive features, a result that the engine did not give."""
-    values = live.snapshot.visitor(timely.request.units.get("visitor"))
+    """All that a replay needs, and of the visitor only what was granted: the rest no rule could read.
+
+    What is left out is named: sensitive features, a result that the engine did not give.
+    """
+    request = timely.request
+    values = _granted_values(live, request)
     sensitive = {spec.name for spec in live.loaded.schema.of(Root.VISITOR) if spec.is_sensitive}
     masked = [f"visitor.{name}" for name in sorted(sensitive.intersection(values))]
     return DecisionRecord(
@@ -191,7 +195,7 @@ def _record(node: Node, live: Live, timely: Timely) -> DecisionRecord:
         fingerprint=node.fingerprint,
         revision=live.loaded.revision,
         node=node.config.node,
-        request=timely.request,
+        request=request,
         visitor={name: value for name, value in values.items() if name not in sensitive},
         cursor=live.snapshot.cursor,
         controls=node.controls.current,
@@ -199,6 +203,16 @@ def _record(node: Node, live: Live, timely: Timely) -> DecisionRecord:
         result_digest="",
         masked=(*masked, *(("result",) if timely.is_plain else ())),
     )
+
+
+def _granted_values(live: Live, request: DecisionRequest) -> dict[str, FeatureValue]:
+    allowed = {
+        spec.name
+        for spec in live.loaded.schema.of(Root.VISITOR)
+        if spec.purpose is None or spec.purpose in request.granted
+    }
+    values = live.snapshot.visitor(request.units.get("visitor"))
+    return {name: value for name, value in values.items() if name in allowed}
 
 
 def _slot_answer(decision: Decision) -> SlotAnswer:

@@ -100,6 +100,7 @@ class Spool:
         self._items: SimpleQueue[_Item] = SimpleQueue()
         self._records: deque[DecisionRecord] = deque()
         self._unmarked = 0
+        self._undeleted: list[Batch] = []
         self.dropped = 0
         self._database = _opened(path)
         self._max_pages = max_bytes // self._pragma("page_size")
@@ -169,24 +170,31 @@ class Spool:
             return
 
     def _write_events(self, group: list[_Item]) -> None:
+        self._undeleted += [item for item in group if isinstance(item, Batch)]
+        self._undeleted = [batch for batch in self._undeleted if not self._is_deleted(batch)]
         asks = [item for item in group if isinstance(item, _Events)]
-        done = [item for item in group if isinstance(item, Batch)]
-        error = self._insert_events(asks, done) if asks or done else None
+        error = self._insert_events(asks) if asks else None
         for ask in asks:
             ask.answer(error)
 
-    def _insert_events(self, asks: list[_Events], done: list[Batch]) -> EdgewiseError | None:
+    def _is_deleted(self, batch: Batch) -> bool:
+        """Deletes in a transaction of its own, so that a full spool gets room; what fails is tried again."""
+        try:
+            with self._database:
+                self._database.execute(f"DELETE FROM {batch.kind} WHERE seq <= ?", (batch.last_seq,))
+        except sqlite3.Error:
+            return False
+        self._counts[batch.kind] -= len(batch.bodies)
+        return True
+
+    def _insert_events(self, asks: list[_Events]) -> EdgewiseError | None:
         bodies = [(body,) for ask in asks for body in ask.bodies]
         try:
             with self._database:
-                for batch in done:
-                    self._database.execute(f"DELETE FROM {batch.kind} WHERE seq <= ?", (batch.last_seq,))
                 self._database.executemany("INSERT INTO event (body) VALUES (?)", bodies)
         except sqlite3.Error as error:
             return SpoolFullError(f"the spool takes no events now ({error}); it will when the origin has taken some")
         self._counts[Kind.EVENT] += len(bodies)
-        for batch in done:
-            self._counts[batch.kind] -= len(batch.bodies)
         return None
 
     def _write_records(self, records: list[DecisionRecord]) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from contracts.controls import Controls
 from contracts.decision import REASONS, Cause, Decision, DecisionRequest, Decisions, RankedItem, Stage, Tier
 from contracts.errors import DecisionError
+from contracts.slots import SlotSpec
 from engine.assign import assign
 from engine.eligible import check_eligible
 from engine.explore import explore, seed_of
@@ -44,9 +45,9 @@ def decide(
         turn = Turn(slot, policy, request, scope, snapshot, time, page.taken(slot, is_held_out))
         refused = refusal(slot, request, controls, scope)
         if refused is not None:
-            page.show(turn, _plain(turn, refused))
+            page.show(turn, plain(turn.request.request_id, turn.slot.spec, refused))
         elif is_held_out:
-            page.withhold(turn, _decide_slot(turn), _plain(turn, Cause.HOLDOUT))
+            page.withhold(turn, _decide_slot(turn), plain(turn.request.request_id, turn.slot.spec, Cause.HOLDOUT))
         else:
             page.show(turn, _decide_slot(turn))
     return page.decisions(dict(assigned.arms), time.timed_out_at)
@@ -60,7 +61,7 @@ def _decide_slot(turn: Turn) -> Decision:
             return _from_fallback(turn) if tier is Tier.FALLBACK else _from_candidates(turn, tier)
         except DecisionError as error:
             tier = turn.notes.failed(tier, error)
-    return _plain(turn, turn.notes.cause)
+    return plain(turn.request.request_id, turn.slot.spec, turn.notes.cause)
 
 
 def _from_candidates(turn: Turn, tier: Tier) -> Decision:
@@ -126,10 +127,10 @@ def _answer(turn: Turn, tier: Tier, items: tuple[RankedItem, ...], propensity: f
     )
 
 
-def _plain(turn: Turn, cause: Cause | None) -> Decision:
-    spec = turn.slot.spec
+def plain(request_id: str, spec: SlotSpec, cause: Cause | None) -> Decision:
+    """The plain variant of a slot: static content that needs neither features nor guards."""
     return Decision(
-        decision_id=f"{turn.request.request_id}.{spec.name}",
+        decision_id=f"{request_id}.{spec.name}",
         slot=spec.name,
         tier=Tier.PLAIN,
         cause=cause,

@@ -19,6 +19,7 @@ class Bundles:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._failures = 0
+        self._kept: str | None = None
 
     async def start(self) -> None:
         """Puts the last good bundle of this node in use, without the registry."""
@@ -26,6 +27,7 @@ class Bundles:
             release = await asyncio.to_thread(self._node.registry.last_good)
             if release is not None:
                 await self._activate(release)
+                self._kept = release.revision
         except (EdgewiseError, OSError) as error:
             self._node.problems["bundle"] = f"the bundle kept on this node cannot be used: {error}"
 
@@ -35,14 +37,26 @@ class Bundles:
             release = await asyncio.to_thread(self._node.registry.latest)
             if release is not None and self._node.activation.wants(release.revision):
                 await self._activate(release)
-                await asyncio.to_thread(self._node.registry.keep, release)
         except (EdgewiseError, OSError) as error:
             self._failures += 1
             self._node.problems["bundle"] = f"the registry's release is not in use: {error}"
         else:
             self._failures = 0
             self._node.problems.pop("bundle", None)
+            await self._keep(release)
         return next_ask_s(REGISTRY, self._failures, self._node.clock.chance())
+
+    async def _keep(self, release: Release | None) -> None:
+        """Keeps the release in use for a start without the registry; tried again until it is done."""
+        if release is None or release.revision == self._kept:
+            return
+        try:
+            await asyncio.to_thread(self._node.registry.keep, release)
+        except OSError as error:
+            self._node.problems["kept"] = f"a start without the registry would not find the release in use: {error}"
+        else:
+            self._kept = release.revision
+            self._node.problems.pop("kept", None)
 
     async def _activate(self, release: Release) -> None:
         node, revision = self._node, release.revision

@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 
+from contracts.errors import EdgewiseError
 from contracts.features import FeedPage
 from edge.activation import Live
 from edge.node import Node
@@ -12,6 +13,10 @@ from edge.transports import OriginError, Transport
 
 WAIT_S = 20.0
 _NO_BUNDLE_S = 0.2
+
+
+class TrialError(EdgewiseError):
+    """The engine met a bug on a new snapshot; the one before it stays in use."""
 
 
 class Features:
@@ -38,6 +43,8 @@ class Features:
             return self._failed(f"the feed is not read: {error}", error.retry_after_s)
         except sqlite3.Error as error:
             return self._failed(f"the feed cannot be kept on this node's disk: {error}")
+        except TrialError as error:
+            return self._failed(str(error))
         node.problems.pop("feed", None)
         self._failures = 0
         return next_ask_s(FEATURES, 0, node.clock.chance()) if page.is_last else 0.0
@@ -53,6 +60,6 @@ class Features:
         after = Live(live.loaded, snapshot)
         self._ahead = (live, after)
         if page.is_last:
-            if page.deltas:
-                preflight(live.loaded, after.snapshot, self._node.request_now())
+            if page.deltas and not preflight(live.loaded, after.snapshot, self._node.request_now()):
+                raise TrialError("the engine failed on a trial run of what the feed gave; its log has the traceback")
             self._node.live = after

@@ -297,6 +297,29 @@ def test_a_full_spool_refuses_events_and_loses_none_that_it_took(edge: Simulated
     play(story)
 
 
+def test_an_origin_that_goes_down_later_is_told_and_caught_up_with(edge: SimulatedEdge) -> None:
+    async def story() -> None:
+        async with edge.run() as node:
+            await node.turns()
+            assert (await node.client.get("/v1/status")).json()["is_origin_reachable"] is True
+            assert "edgewise_origin_reachable 1" in (await node.client.get("/metrics")).text
+            edge.origin.is_down = True
+            await node.turns()
+            assert (await node.decide("as=5")).status_code == 200
+            ready = await node.client.get("/readyz")
+            assert ready.status_code == 200
+            assert "the origin does not answer" in ready.text
+            assert "edgewise_origin_reachable 0" in (await node.client.get("/metrics")).text
+            await node.client.post("/v1/events?as=5", json={"events": [event("meanwhile", "view")]})
+            assert "meanwhile" not in edge.origin.events
+            edge.origin.is_down = False
+            await node.turns(times=3)
+            assert "meanwhile" in edge.origin.events
+            assert (await node.client.get("/v1/status")).json()["problems"] == []
+
+    play(story)
+
+
 def test_dropped_records_are_counted_and_marked(edge: SimulatedEdge) -> None:
     edge.max_spool_bytes = 64 * 1024
 
