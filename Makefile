@@ -15,7 +15,7 @@ shoppers: .venv/.dev  ## send the test weeks' real baskets through the running e
 	@$(BIN)/python -m loadtest.shoppers --edge http://127.0.0.1:$(PORT)
 
 test: check  ## set up, check the code, pass all tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --cov
 
 check: .venv/.dev  ## style, types, direction of imports, documentation
 	@$(BIN)/ruff check .
