@@ -13,6 +13,8 @@ import hashlib
 import signal
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import watchfiles
@@ -51,9 +53,13 @@ def run(options: argparse.Namespace) -> Outcome:
     state = options.state / options.folder.resolve().name
     ensure_secrets(state / "secrets.json")
     _release(options.folder, state, note="dev")
-    children = _start_programs(options, state)
+    children: list[Child] = []
     try:
-        wait_until_ready(children)
+        for program in _programs(
+            options, state
+        ):  # the origin first: an edge that finds none waits before it asks again
+            children.append(program())
+            wait_until_ready(children)
         print(_welcome(options), flush=True)
         _rebuild_on_save(options.folder, state, children)
     except KeyboardInterrupt:
@@ -91,7 +97,8 @@ def _progress(stage: str) -> None:
     print(f"  {stage}", file=sys.stderr, flush=True)
 
 
-def _start_programs(options: argparse.Namespace, state: Path) -> list[Child]:
+def _programs(options: argparse.Namespace, state: Path) -> list[Callable[[], Child]]:
+    """How to start origin and edge."""
     secrets = ["--secrets", str(state / "secrets.json")]
     origin_url = f"http://127.0.0.1:{options.port + 1}"
     edge = ["edge", "--registry", str(state / "registry"), "--state", str(state / "edge"), *secrets]
@@ -107,8 +114,8 @@ def _start_programs(options: argparse.Namespace, state: Path) -> list[Child]:
     if options.now:
         edge += ["--now", options.now]
     return [
-        start("origin", origin, f"{origin_url}/readyz"),
-        start("edge", edge, f"http://127.0.0.1:{options.port}/readyz"),
+        partial(start, "origin", origin, f"{origin_url}/readyz"),
+        partial(start, "edge", edge, f"http://127.0.0.1:{options.port}/readyz"),
     ]
 
 
