@@ -109,4 +109,8 @@ def _household(node: Node, scope: Scope) -> str | None:
 
 def _now(node: Node, scope: Scope) -> int:
     told = header(scope, b"x-edgewise-now") if node.config.is_dev else ""
-    return parse_instant(told, "X-Edgewise-Now") if told else node.request_now()
+    if not told:
+        return node.request_now()
+    instant = parse_instant(told, "X-Edgewise-Now")
+    node.advance(instant)
+    return instant
