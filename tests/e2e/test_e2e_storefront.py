@@ -168,14 +168,19 @@ def test_served_model_rows_equal_the_training_rows_bit_for_bit(shop: Shop) -> No
     trained = training_rows(shop.folder)
     slot = loaded.slots["for-you"]
     assert slot.model
-    compared = 0
+    assert slot.model.scorer
+    scored = 0
     for record in shop.recording.records:
+        (trace,) = record.result.traces
         rows = served_rows(record, loaded, catalogs)
         inputs = matrix(slot.model, rows)
-        key = (record.request.now, inputs.tobytes(), tuple(rows.table.ids[row] for row in rows.rows))
-        assert key in trained
-        compared += 1
-    assert compared == REQUESTS
+        items = tuple(rows.table.ids[row] for row in rows.rows)
+        assert (record.request.now, inputs.tobytes(), items) in trained
+        if trace.scores and record.result.decisions[0].tier is not Tier.FALLBACK:
+            assert items == trace.survivors  # what the edge itself traced, for this matrix
+            assert tuple(slot.model.scorer.score(inputs).tolist()) == trace.scores
+            scored += 1
+    assert scored > 0.9 * REQUESTS
 
 
 def served_rows(record: DecisionRecord, loaded: LoadedBundle, catalogs: Catalogs) -> Batch:
@@ -186,7 +191,7 @@ def served_rows(record: DecisionRecord, loaded: LoadedBundle, catalogs: Catalogs
     slot = loaded.slots["for-you"]
     table = snapshot.tables[slot.spec.table]
     candidates = Batch(scope, table, retrieve(slot, scope, snapshot).rows)
-    return Batch(scope, table, guard(slot, candidates).rows)
+    return Batch(scope, table, guard(slot, candidates, record.request.exposures).rows)
 
 
 def training_rows(folder: Path) -> set[tuple[int, bytes, tuple[str, ...]]]:
