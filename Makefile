@@ -5,7 +5,7 @@ PORT ?= 8300
 NOW ?= 2017-11-20T14:00:00Z
 WEEK ?= 2017-11-20T05:00:00Z
 
-.PHONY: run test check bench shoppers locust docs clean
+.PHONY: run test check coverage bench shoppers locust docs clean
 
 run: .venv/.demo  ## set up, prepare data, train, compile, start origin + edge + shop
 	@$(BIN)/python bundles/storefront/train.py
@@ -15,7 +15,10 @@ shoppers: .venv/.dev  ## send the test weeks' real baskets through the running e
 	@$(BIN)/python -m loadtest.shoppers --edge http://127.0.0.1:$(PORT)
 
 test: check  ## set up, check the code, pass all tests
-	@$(BIN)/python -m pytest --cov
+	@$(BIN)/python -m pytest
+
+coverage: .venv/.dev  ## branch coverage of contracts and engine by the suites that promise it
+	@$(BIN)/python -m pytest --cov tests/unit/contracts tests/unit/engine tests/conformance tests/property
 
 check: .venv/.dev  ## style, types, direction of imports, documentation
 	@$(BIN)/ruff check .
