@@ -1,7 +1,7 @@
 """Sources -> bundle, read aloud. Each stage takes what the ones before it gave; none reaches back.
 
-`build` never trains: it reads the model files that `models.lock` names. A stage that finds problems raises
-`CompileError` with all that it found.
+`build` never trains: it reads the model files that `models.lock` names. A stage that finds errors raises
+`CompileError` with all that it found; warnings alone stop nothing and are reported in the end.
 """
 
 import time
@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
+from compiler.analysis.checks import bundle_problems, rule_problems
 from compiler.catalog import Catalog, check_items, read_catalog
 from compiler.cel.check import check_expressions
 from compiler.cel.lower import lower_rules
-from compiler.diagnostics import CompileError
+from compiler.diagnostics import CompileError, Problem, warnings_of
 from compiler.export import export_models
 from compiler.model_parity import Parity, certify, compare
 from compiler.pack import Parts, pack
@@ -40,9 +41,13 @@ class ModelReport:
 
 @dataclass(frozen=True)
 class BuildReport:
-    """For people: what the build measured; nothing of it is in the bundle. Empty fallbacks are rows without answer."""
+    """For people: what the build measured and what deserves a look; nothing of it is in the bundle.
+
+    Empty fallbacks are rows without answer.
+    """
 
     revision: str
+    warnings: tuple[Problem, ...]
     section_bytes: Mapping[str, int]
     stage_s: Mapping[str, float]
     models: tuple[ModelReport, ...]
@@ -59,10 +64,27 @@ class Built:
 
 
 @dataclass(frozen=True)
+class Sound:
+    """Sources of which all holds that can be said without models, and what deserves a look in them."""
+
+    sources: Sources
+    warnings: tuple[Problem, ...]
+
+
+@dataclass(frozen=True)
 class _Lowered:
+    """Sources without a mistake in them, and doubts about single rules that are for `_proved` to judge."""
+
     sources: Sources
     catalog: Catalog
-    rules: Mapping[str, Rule]
+    every_rule: Mapping[str, Rule]
+    doubts: Sequence[Problem]
+
+    @property
+    def rules(self) -> dict[str, Rule]:
+        """The rules that slots use: no others are shipped."""
+        used = self.sources.rules
+        return {name: rule for name, rule in self.every_rule.items() if used[name].use is not UNUSED}
 
 
 def build(folder: Path, on_progress: Progress = lambda stage: None) -> Built:
@@ -70,6 +92,8 @@ def build(folder: Path, on_progress: Progress = lambda stage: None) -> Built:
     stages = _Stages(on_progress)
     stages.begin("check")
     lowered = _lowered(folder)
+    stages.begin("prove")
+    warnings = _proved(lowered)
     stages.begin("export")
     exported = export_models(folder, lowered.sources.models, lowered.sources.lock)
     stages.begin("model parity")
@@ -79,42 +103,45 @@ def build(folder: Path, on_progress: Progress = lambda stage: None) -> Built:
     graphs = {each.source.name: each.graph for each in exported}
     parts = Parts(lowered.sources, lowered.catalog, lowered.rules, graphs, certificates)
     fallbacks = precompute(pack(parts), lowered.sources)
-    stages.begin("prove")
-    prove(lowered.sources, lowered.rules, lowered.catalog)
     stages.begin("pack")
     bundle = pack(replace(parts, fallbacks=fallbacks))
     stages.end()
-    return Built(bundle, _report(bundle, stages.seconds, parities, fallbacks))
+    return Built(bundle, _report(bundle, warnings, stages.seconds, parities, fallbacks))
 
 
 def without_models(folder: Path) -> Bundle:
     """The bundle before training: its inputs are lowered, no model file is read, no fallback is computed."""
     lowered = _lowered(folder)
-    prove(lowered.sources, lowered.rules, lowered.catalog)
+    _proved(lowered)
     return pack(Parts(lowered.sources, lowered.catalog, lowered.rules, graphs={}))
 
 
-def check(folder: Path) -> Sources:
+def check(folder: Path) -> Sound:
     """The sources, if all that can be said without models holds of them. Raises `CompileError`."""
     lowered = _lowered(folder)
-    prove(lowered.sources, lowered.rules, lowered.catalog)
-    return lowered.sources
+    return Sound(lowered.sources, _proved(lowered))
 
 
 def _lowered(folder: Path) -> _Lowered:
-    """Sources -> check -> lower, and the rows of the catalog: their problems come together."""
+    """Sources -> check -> lower -> look at each rule, and the rows of the catalog: their problems come together."""
     surveyed = survey(folder)
     sources = surveyed.sources
     checked, ill_typed = check_expressions(sources)
     rules, refused = lower_rules(checked, sources)
     catalog, in_rows = read_catalog(sources.tables, folder)
     problems = [*surveyed.problems, *ill_typed, *refused, *in_rows]
-    if not problems:
-        problems = check_items(sources.slots, catalog)
+    doubts = list(rule_problems(sources, rules))
     if problems:
-        raise CompileError(problems)
-    used = {name: rule for name, rule in rules.items() if sources.rules[name].use is not UNUSED}
-    return _Lowered(sources, catalog, used)
+        raise CompileError([*problems, *doubts])
+    return _Lowered(sources, catalog, rules, doubts)
+
+
+def _proved(lowered: _Lowered) -> tuple[Problem, ...]:
+    """The warnings, if everything holds that must hold of a whole bundle. Raises `CompileError`."""
+    sources, catalog = lowered.sources, lowered.catalog
+    unknown = check_items(sources.slots, catalog)
+    broken = prove(sources, lowered.rules, catalog)
+    return warnings_of([*lowered.doubts, *unknown, *broken, *bundle_problems(sources, lowered.every_rule)])
 
 
 class _Stages:
@@ -139,7 +166,11 @@ class _Stages:
 
 
 def _report(
-    bundle: Bundle, stage_s: Mapping[str, float], parities: Sequence[Parity], fallbacks: FallbackTable
+    bundle: Bundle,
+    warnings: tuple[Problem, ...],
+    stage_s: Mapping[str, float],
+    parities: Sequence[Parity],
+    fallbacks: FallbackTable,
 ) -> BuildReport:
     sizes = {name: ref.size for name, ref in bundle.manifest.sections.items()}
     rows = [row for slot in fallbacks.slots for row in slot.rows]
@@ -148,6 +179,7 @@ def _report(
     )
     return BuildReport(
         revision=bundle.revision,
+        warnings=warnings,
         section_bytes=sizes,
         stage_s=stage_s,
         models=models,

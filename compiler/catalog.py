@@ -11,7 +11,14 @@ from itertools import pairwise
 from pathlib import Path
 
 from compiler.cells import CELL_ERRORS, READERS, encoded
-from compiler.diagnostics import Problem, Where, catalog_messages, proof_messages, source_messages
+from compiler.diagnostics import (
+    Problem,
+    Where,
+    catalog_messages,
+    declaration_messages,
+    proof_messages,
+    source_messages,
+)
 from compiler.reading.slots import SlotSource
 from compiler.reading.tables import TableSource
 from contracts.catalog import ID, CatalogSchema, ColumnData, ColumnSpec, TableSpec
@@ -48,14 +55,15 @@ def read_catalog(tables: Mapping[str, TableSource], folder: Path) -> tuple[Catal
 
 
 def check_items(slots: Mapping[str, SlotSource], catalog: Catalog) -> list[Problem]:
-    """The pools and pins that name items which their tables lack."""
+    """The pools and pins that name items which their tables lack, and floors for which a pool has too many."""
     known = {table: frozenset(ids) for table, ids in catalog.ids.items()}
-    return [
+    unknown = [
         proof_messages.unknown_item(slot.places.get(path, slot.where), slot.spec.table, item, known[slot.spec.table])
         for slot in slots.values()
         for path, item in _named_items(slot.spec)
         if item not in known[slot.spec.table]
     ]
+    return [*unknown, *(problem for slot in slots.values() for problem in _low_ceilings(slot, catalog))]
 
 
 def _named_items(spec: SlotSpec) -> Iterator[tuple[str, str]]:
@@ -64,6 +72,20 @@ def _named_items(spec: SlotSpec) -> Iterator[tuple[str, str]]:
         if isinstance(generator, Pool):
             yield from ((f"retrieve[{index}].ids[{at}]", item) for at, item in enumerate(generator.ids))
     yield from ((f"pins[{at}].item", pin.item) for at, pin in enumerate(spec.pins))
+
+
+def _low_ceilings(slot: SlotSource, catalog: Catalog) -> Iterator[Problem]:
+    """Floors of the slot's policies that its candidates, if they are a fixed pool, cannot all have."""
+    spec = slot.spec
+    pools = [each.ids or catalog.ids[spec.table] for each in spec.retrieve if isinstance(each, Pool)]
+    if len(pools) < len(spec.retrieve):
+        return
+    count = min(spec.cap_candidates, len({item for ids in pools for item in ids}))
+    for key, policy in (("policy", spec.policy), ("shadow", spec.shadow)):
+        floor = 0.0 if policy is None else policy.params.get("floor", 0.0)
+        if count * floor > 1.0:
+            where = slot.places.get(f"{key}.floor", slot.where)
+            yield declaration_messages.floor_beyond_pool(where, floor, count)
 
 
 @dataclass(frozen=True)

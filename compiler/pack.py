@@ -22,7 +22,7 @@ from contracts.bundle import (
 )
 from contracts.codec import encode
 from contracts.fallback import FallbackTable
-from contracts.rule_ir import IR_VERSION, Call, Rule, RuleIR
+from contracts.rule_ir import IR_VERSION, Call, MacroCall, Rule, RuleIR
 from contracts.slots import PolicySpec, SlotSet
 
 
@@ -81,6 +81,7 @@ def _capabilities(parts: Parts) -> Iterator[str]:
     yield f"ir/{IR_VERSION}"
     for rule in parts.rules.values():
         yield from (f"function/{node.function}" for node in rule.nodes if isinstance(node, Call))
+        yield from (f"macro/{node.macro}" for node in rule.nodes if isinstance(node, MacroCall))
     for slot in sources.slots.values():
         yield f"kind/{slot.spec.kind}"
         yield from (f"generator/{generator.__struct_config__.tag}" for generator in slot.spec.retrieve)
@@ -93,5 +94,6 @@ def _capabilities(parts: Parts) -> Iterator[str]:
 
 def _policies(sources: Sources) -> Iterator[PolicySpec]:
     yield from (slot.spec.policy for slot in sources.slots.values())
+    yield from (slot.spec.shadow for slot in sources.slots.values() if slot.spec.shadow is not None)
     for experiment in sources.experiments.experiments:
         yield from (arm.policy for arm in experiment.arms if arm.policy is not None)

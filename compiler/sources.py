@@ -15,6 +15,7 @@ from compiler.diagnostics import source_messages as say
 from compiler.places import SourceText, TomlError, Value, read_toml
 from compiler.reading.config import Declarations, Wiring, read_declarations, read_wiring
 from compiler.reading.expressions import GUARD, RERANK, UNUSED, Expression, by_name
+from compiler.reading.features import FeatureSource
 from compiler.reading.fields import Fields, Log
 from compiler.reading.models import LOCK_FILE, ModelSource, read_lock, read_model
 from compiler.reading.rules import NamedRule, read_rules
@@ -25,11 +26,13 @@ from contracts.features import FeatureSchema
 
 __all__ = [
     "Expression",
+    "FeatureSource",
     "ModelSource",
     "SlotSource",
     "Sources",
     "Surveyed",
     "TableSource",
+    "read_folder",
     "read_sources",
     "survey",
 ]
@@ -48,6 +51,7 @@ class Sources:
     folder: Path
     name: str
     purposes: Mapping[str, str]
+    features: tuple[FeatureSource, ...]
     schema: FeatureSchema
     tables: Mapping[str, TableSource]
     rules: Mapping[str, Expression]
@@ -101,7 +105,7 @@ def survey(folder: Path) -> Surveyed:
     models = {name: read_model(name, value, _users(slots, name), log) for name, value in documents.models.items()}
     rules = _named_rules(written, slots, log) | by_name(each for slot in slots.values() for each in slot.expressions)
     rules |= by_name(each for model in models.values() for each in model.expressions)
-    wiring = read_wiring(config, {name: slot.spec for name, slot in slots.items()})
+    wiring = read_wiring(config, declared, {name: slot.spec for name, slot in slots.items()})
     config.close()
     lock = read_lock(documents.lock, log)
     return Surveyed(_assemble(folder, declared, slots, models, rules, wiring, lock), tuple(log))
@@ -120,6 +124,7 @@ def _assemble(
         folder=folder,
         name=declared.name,
         purposes=declared.purposes,
+        features=declared.features,
         schema=declared.schema,
         tables=declared.tables,
         rules=rules,
@@ -162,14 +167,15 @@ def _read_documents(folder: Path) -> _Documents:
     if not (folder / CONFIG_FILE).is_file():
         raise CompileError([say.no_bundle(str(folder), CONFIG_FILE)])
     config = _read_document(folder, folder / CONFIG_FILE, log)
-    rules, slots, models = (_read_folder(folder, name, log) for name in ("rules", "slots", "models"))
+    rules, slots, models = (read_folder(folder, name, log) for name in ("rules", "slots", "models"))
     lock = SourceText(LOCK_FILE, _text_of(folder, folder / LOCK_FILE, log))
     if config is None or log:
         raise CompileError(log)
     return _Documents(config, rules, slots, models, lock)
 
 
-def _read_folder(folder: Path, name: str, log: Log) -> dict[str, Value]:
+def read_folder(folder: Path, name: str, log: Log) -> dict[str, Value]:
+    """The TOML files of a folder of the bundle, by their names without ending; those that are not TOML are logged."""
     documents = {path.stem: _read_document(folder, path, log) for path in sorted((folder / name).glob("*.toml"))}
     return {stem: document for stem, document in documents.items() if document is not None}
 

@@ -142,7 +142,10 @@ class RankedItem(Contract, frozen=True):
 
 
 class Decision(Contract, frozen=True):
-    """The outcome for one slot. `propensity` is None when no policy drew; `items` is filled for rankings alone."""
+    """The outcome for one slot. `items` is filled for rankings alone.
+
+    `propensity` is the product of its draws' propensities; None when no policy drew (pins alone, fallback, plain).
+    """
 
     decision_id: str
     slot: str
@@ -166,19 +169,39 @@ class TimeOut(Contract, frozen=True):
 
 
 class Draw(Contract, frozen=True):
-    """One position's draw: its number u in [0, 1), what was drawn, and the conditional propensity of that."""
+    """One position's draw: its number u in [0, 1), what was drawn, and the propensity of that given what came before.
+
+    Where a pin stands (`is_pinned`) no policy drew: u had no say, and the propensity is 1.
+    """
 
     u: float
     item: str
     propensity: float
+    is_pinned: bool = False
+
+
+class Shadow(Contract, frozen=True):
+    """What a slot's shadow policy would have shown on this page, by the same numbers u: logged, never served.
+
+    Exposures and rewards belong to the answer that was served. `of_served` is the propensity that the shadow would
+    have given to that answer; divided by the served one's own it weighs rewards for off-policy evaluation. It and
+    `propensity` are None when no policy drew.
+    """
+
+    policy: str
+    answer: tuple[str, ...]
+    draws: tuple[Draw, ...]
+    propensity: float | None
+    of_served: float | None
 
 
 class Trace(Contract, frozen=True):
     """How one slot's decision came about, for operators, replay and counterfactuals.
 
     `generated` counts ids per generator; `blockers` gives each dropped candidate's first blocker; `scores` and
-    `values` (after objective and boosts) stand in the order of `survivors`. `boost_errors` counts erroring boosts.
-    `held_out` is what a held-out visitor would have been answered.
+    `values` (after objective and boosts) stand in the order of `survivors`. `draws` has one entry per position of the
+    answer, in its order. `boost_errors` counts erroring boosts. `shadow` is there when the slot has a shadow policy
+    and a policy was asked. `held_out` is what a held-out visitor would have been answered.
     """
 
     slot: str
@@ -190,6 +213,7 @@ class Trace(Contract, frozen=True):
     draws: tuple[Draw, ...] = ()
     boost_errors: int = 0
     problem: str = ""
+    shadow: Shadow | None = None
     held_out: tuple[str, ...] = ()
 
 

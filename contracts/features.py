@@ -12,6 +12,7 @@ from contracts.errors import ContractError
 
 Value: TypeAlias = bool | int | float | str | tuple[str, ...] | dict[str, float]
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
+UINT64_MAX = 2**64 - 1
 
 
 class ValueType(StrEnum):

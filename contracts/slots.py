@@ -11,7 +11,10 @@ from contracts.features import ValueType
 
 
 class Sticky(StrEnum):
-    """Which seed the draws use: a page reloaded within this scope shows the same answer."""
+    """Which seed the draws use: a page reloaded within this scope shows the same answer, all else being equal.
+
+    A request without a pseudonym for its scope takes the next narrower one: visitor, session, request.
+    """
 
     REQUEST = "request"
     SESSION = "session"
@@ -47,11 +50,25 @@ class PerVisitor(Contract, frozen=True, tag="per_visitor", tag_field="generator"
 Generator: TypeAlias = Pool | Filter | PerVisitor
 
 
+class Weights(Contract, frozen=True):
+    """The column of the slot's table that holds the probabilities a `table` policy draws by, each within 0 to 1.
+
+    A column of type double holds one per item. One of type numbers holds them by context: `by` names the request
+    feature whose value (as text, as in fallback keys) is looked up, and `*` is for the rest. What came by feed more
+    than `max_age_s` ago counts as missing; what came with the bundle does not age.
+    """
+
+    column: str
+    by: str | None = None
+    max_age_s: int | None = None
+
+
 class PolicySpec(Contract, frozen=True):
-    """Which policy draws the answer, and its numbers (`epsilon`, ...)."""
+    """Which policy draws the answer, its numbers (`epsilon`, `floor`, ...), and where a table policy finds its own."""
 
     name: str
     params: dict[str, float] = {}
+    weights: Weights | None = None
 
 
 class Pin(Contract, frozen=True):
@@ -98,6 +115,7 @@ class SlotSpec(Contract, frozen=True):
     `guards` block what they do not hold for; `score` is the static score of tier `rules`; `objective` turns
     scores into what is sorted (default: the score itself); `boosts` are added to it. `plain` is static content that
     references no item, price or offer. `offer` computes an offer id, `why` the sentence a shopper may read.
+    `shadow` is a second policy: it decides too and is logged, while what `policy` answers is served.
     """
 
     name: str
@@ -107,6 +125,7 @@ class SlotSpec(Contract, frozen=True):
     retrieve: tuple[Generator, ...]
     plain: dict[str, bool | int | float | str]
     policy: PolicySpec
+    shadow: PolicySpec | None = None
     size: int = 1
     cap_candidates: int = 1000
     sticky: Sticky = Sticky.SESSION

@@ -16,6 +16,7 @@ from deploy.outcome import OperationError, Outcome
 COMMANDS: dict[str, str] = {
     "init": "make a new bundle folder that builds and runs",
     "check": "check a bundle's sources and show every problem",
+    "test": "run a bundle's cases: what is given, what must be decided",
     "eval": "try an expression on values from a file",
     "build": "compile a bundle's sources into one file",
     "inspect": "show what a bundle file holds and needs",

@@ -8,21 +8,51 @@ import ast
 import importlib
 import inspect
 import io
+import json
 import pkgutil
 import sys
 from contextlib import redirect_stdout, suppress
+from itertools import groupby
 from pathlib import Path
 
 import contracts
+from compiler.reading import expressions
+from compiler.reading.expressions import Use
 from contracts.codec import Contract
 from contracts.decision import REASONS, TIER_OF_CAUSE, Cause, Tier
+from contracts.rule_ir import Form
 from deploy.cli import COMMANDS, main
 from edge.app import ENDPOINTS as EDGE_ENDPOINTS
-from engine.programs.functions import FUNCTIONS
+from engine.programs import limits
+from engine.programs.functions import TABLES
+from engine.programs.macros import MACROS
 from origin.app import ENDPOINTS as ORIGIN_ENDPOINTS
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "docs/reference"
+RULE_LANGUAGE = ROOT / "docs/rule-language.md"
+CONFORMANCE = ROOT / "tests/conformance/cel_report.json"
+_USES: tuple[tuple[str, Use], ...] = (
+    ("`eligible` of a slot", expressions.ELIGIBLE),
+    ("`where` of a filter", expressions.WHERE),
+    ("`order` of a filter", expressions.ORDER),
+    ("`match` of a filter", expressions.MATCH),
+    ("a guardrail", expressions.GUARD),
+    ("an input of a model", expressions.INPUT),
+    ("`score` of a slot", expressions.STATIC_SCORE),
+    ("`objective`, boosts", expressions.RERANK),
+    ("`why`, `offer`", expressions.SENTENCE),
+)
+_LIMITS = {
+    "MAX_NODES": "parts (literals, reads, calls) of one rule",
+    "MAX_DEPTH": "calls inside calls",
+    "MAX_SLOTS": "variables that macros inside macros bind",
+    "MAX_TEXT": "characters of a string or bytes that a rule makes, and of all its literals together",
+    "MAX_ENTRIES": "entries of a list or map that a rule makes",
+    "MAX_ROUNDS": "entries that one macro goes through",
+    "MAX_STEPS": "rounds of the macros of one run, those of nested macros multiplied",
+    "MAX_STEPS_PER_CANDIDATE": "the same for macros that are run for each candidate",
+}
 PACKAGES = ("contracts", "engine", "compiler", "edge", "origin", "deploy", "loadtest")
 NOTE = "<!-- Written by `make docs`. Change the code, not this page. -->\n\n"
 
@@ -33,7 +63,7 @@ def pages() -> dict[str, str]:
         "commands.md": commands(),
         "decisions.md": decisions(),
         "contracts.md": hand_overs(),
-        "functions.md": functions(),
+        "cel.md": rule_language(),
         "http.md": http(),
         "rooms.md": rooms(),
     }
@@ -76,15 +106,48 @@ def hand_overs() -> str:
     return "".join(parts)
 
 
-def functions() -> str:
-    """The functions that rules may call."""
-    lines = ["# Functions in rules", "", "| function | meaning | example |", "|---|---|---|"]
-    for function in FUNCTIONS.values():
-        if function.doc:
-            lines.append(
-                f"| `{function.signature}` | {function.doc} | `{function.example.replace('|', chr(92) + '|')}` |"
-            )
+def rule_language() -> str:
+    """The language of rules: what they read, macros, functions, limits, and how it is proved against the standard."""
+    parts = [RULE_LANGUAGE.read_text().rstrip(), "\n\n## What an expression may read\n\n"]
+    parts += ["| written in | runs | may read | gives |\n|---|---|---|---|\n", *map(_use_row, _USES)]
+    parts.append("\n## Macros\n\n| written | meaning | example |\n|---|---|---|\n")
+    for macro in MACROS.values():
+        parts.append(_row("<br>".join(f"`{form}`" for form in macro.written), macro.doc, f"`{macro.example}`"))
+    parts.append("\n## Functions\n")
+    for title, table in TABLES.items():
+        parts.append(f"\n### {title}\n\n| function | meaning | example |\n|---|---|---|\n")
+        for (_, doc), alike in groupby(table, key=lambda each: (each.name, each.doc)):
+            overloads = list(alike)
+            signatures = "<br>".join(f"`{each.signature}`" for each in overloads)
+            parts.append(_row(signatures, doc, f"`{overloads[0].example}`"))
+    parts += ["\n## Limits\n\n| limit | of |\n|---|---|\n", *map(_row, *_limits())]
+    return "".join([*parts, "\n## Against the standard\n\n", _conformance()])
+
+
+def _use_row(named: tuple[str, Use]) -> str:
+    name, use = named
+    runs = "once per candidate, as columns" if use.form is Form.COLUMNS else "once"
+    return _row(name, runs, ", ".join(f"`{root}`" for root in use.roots), " or ".join(use.results) or "anything")
+
+
+def _limits() -> tuple[list[str], list[str]]:
+    numbers = {name: value for name, value in vars(limits).items() if name.startswith("MAX_")}
+    return [f"{value:,}" for value in numbers.values()], [_LIMITS[name] for name in numbers]
+
+
+def _conformance() -> str:
+    report = json.loads(CONFORMANCE.read_text())
+    run = report["passed"] + len(report["failed"])
+    lines = [f"Of the cases of {report['source']}, {report['passed']:,} of {run:,} pass. Not passed:", ""]
+    lines += [f"- `{name}`: {why}" for name, why in report["failed"].items()]
+    lines += ["", "Skipped, and counted:", "", "| cases | because of |", "|---|---|"]
+    lines += [f"| {count} | {why} |" for why, count in report["skipped"].items()]
     return "\n".join(lines) + "\n"
+
+
+def _row(*cells: str) -> str:
+    """A row of a table; a bar inside a cell would end it."""
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
 
 
 def http() -> str:

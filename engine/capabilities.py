@@ -17,6 +17,7 @@ from engine.folds import FOLDS
 from engine.kinds import KINDS
 from engine.policies import POLICIES
 from engine.programs.functions import FUNCTIONS
+from engine.programs.macros import MACROS
 from engine.scorers import SCORERS
 
 GENERATORS: tuple[type[Pool] | type[Filter] | type[PerVisitor], ...] = (Pool, Filter, PerVisitor)
@@ -25,6 +26,7 @@ CAPABILITIES: frozenset[str] = frozenset(
     {
         f"ir/{IR_VERSION}",
         *(f"function/{name}" for name in FUNCTIONS),
+        *(f"macro/{name}" for name in MACROS),
         *(f"scorer/{name}" for name in SCORERS),
         *(f"policy/{name}" for name in POLICIES),
         *(f"kind/{name}" for name in KINDS),

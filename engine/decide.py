@@ -13,7 +13,7 @@ from contracts.errors import DecisionError
 from contracts.slots import SlotSpec
 from engine.assign import assign
 from engine.eligible import check_eligible
-from engine.explore import explore, seed_of
+from engine.explore import Drawn, explore, seed_of, shadow
 from engine.fallback import look_up
 from engine.gate import refusal, scope_of
 from engine.guard import guard
@@ -21,7 +21,7 @@ from engine.loaded import LoadedBundle
 from engine.page import Page
 from engine.programs.values import Batch
 from engine.render import render
-from engine.rerank import rerank
+from engine.rerank import Ranked, rerank
 from engine.retrieve import retrieve
 from engine.score import score
 from engine.snapshot import Snapshot
@@ -73,10 +73,7 @@ def _from_candidates(turn: Turn, tier: Tier) -> Decision:
     turn.check(Stage.RERANK)
     ranked = turn.notes.ranked = rerank(turn.slot, tier, scored)
     turn.check(Stage.EXPLORE)
-    drawn = explore(turn.slot, turn.policy, ranked, seed_of(turn.slot, turn.request), turn.taken)
-    if not drawn.rows:
-        raise RefusedError(Cause.NO_CANDIDATE)
-    turn.notes.draws = drawn.draws
+    drawn = _drawn(turn, ranked)
     turn.check(Stage.RENDER)
     return _answer(turn, tier, render(turn.slot, turn.scope, turn.table, drawn.rows), drawn.propensity)
 
@@ -93,6 +90,16 @@ def _survivors(turn: Turn, tier: Tier) -> Batch:
     if turn.notes.batch is None or not len(turn.notes.batch.rows):
         raise RefusedError(Cause.NO_CANDIDATE)
     return turn.notes.batch
+
+
+def _drawn(turn: Turn, ranked: Ranked) -> Drawn:
+    """The answer as the slot's policy draws it, and what its shadow says to that."""
+    seed = seed_of(turn.slot, turn.request)
+    drawn = explore(turn.slot, turn.policy, ranked, seed, turn.taken)
+    if not drawn.rows:
+        raise RefusedError(Cause.NO_CANDIDATE)
+    turn.notes.drawn(drawn.draws, drawn.problem, shadow(turn.slot, ranked, seed, turn.taken, drawn))
+    return drawn
 
 
 def _from_fallback(turn: Turn) -> Decision:

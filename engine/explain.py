@@ -1,6 +1,6 @@
 """Why, and why not, in sentences for operators. All of it is read off a decision and its trace."""
 
-from contracts.decision import Cause, Decision, Tier, Trace
+from contracts.decision import Cause, Decision, Draw, Shadow, Tier, Trace
 
 _SHOWN_CANDIDATES = 10
 _MEANING: dict[Cause, str] = {
@@ -32,7 +32,8 @@ def explain(decision: Decision, trace: Trace) -> tuple[str, ...]:
         f"problem: {trace.problem}" if trace.problem else "",
         f"candidates: {generated}; {len(trace.blockers)} blocked, {len(trace.survivors)} left" if generated else "",
         f"{trace.boost_errors} boosts failed and counted as 0" if trace.boost_errors else "",
-        *(f"drew {draw.item} with propensity {draw.propensity:.6g} at u = {draw.u:.6f}" for draw in trace.draws),
+        *(_drawn(draw) for draw in trace.draws),
+        _shadowed(trace.shadow) if trace.shadow else "",
         *(f"{name} blocked by {rule}" for name, rule in list(trace.blockers.items())[:_SHOWN_CANDIDATES]),
         f"held out; would have been {_shown(trace.held_out) or 'plain content'}" if _is_held_out(decision) else "",
     ]
@@ -52,6 +53,18 @@ def why_not(item: str, decision: Decision, trace: Trace) -> str:
     value = trace.values[trace.survivors.index(item)]
     better = sum(other > value for other in trace.values)
     return f"{item} was a candidate with value {value:.6g}, {better} had a higher one; it was not drawn"
+
+
+def _drawn(draw: Draw) -> str:
+    if draw.is_pinned:
+        return f"{draw.item} was pinned there"
+    return f"drew {draw.item} with propensity {draw.propensity:.6g} at u = {draw.u:.6f}"
+
+
+def _shadowed(shadow: Shadow) -> str:
+    stated = "" if shadow.propensity is None else f" with propensity {shadow.propensity:.6g}"
+    same = "" if shadow.of_served is None else f", and what is shown with {shadow.of_served:.6g}"
+    return f"shadow {shadow.policy}: would have shown {_shown(shadow.answer)}{stated}{same}"
 
 
 def _shown(answer: tuple[str, ...]) -> str:

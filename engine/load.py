@@ -21,7 +21,8 @@ from contracts.slots import SlotSet
 from engine.capabilities import check_capabilities
 from engine.folds import FOLDS
 from engine.load_parts import Parts
-from engine.load_slots import arm_policies, load_slots
+from engine.load_policies import arm_policies
+from engine.load_slots import load_slots
 from engine.loaded import (
     ColumnRule,
     LoadedBundle,
@@ -68,7 +69,7 @@ def load(bundle: Bundle) -> LoadedBundle:
     with _section("slots"):
         loaded = load_slots(parts, slots)
     with _section("experiments"):
-        arms = arm_policies(experiments, loaded)
+        arms = arm_policies(parts, experiments, loaded)
     return LoadedBundle(
         revision=bundle.revision,
         manifest=bundle.manifest,

@@ -1,31 +1,26 @@
 """Slots, their rules and policies, with every name looked up. Part of `engine.load`; errors name slot and rule."""
 
-from collections.abc import Mapping
-from itertools import product
-
 import numpy as np
 from numpy.typing import NDArray
 
 from contracts.errors import NotRunnableError
-from contracts.experiments import ExperimentSpec
 from contracts.fallback import ANY
 from contracts.features import FeatureSchema, Root, ValueType
 from contracts.rule_ir import Form, Place, Read, Rule
-from contracts.slots import Diversity, Filter, Generator, PayloadField, PerVisitor, PolicySpec, Pool, SlotSet, SlotSpec
+from contracts.slots import Diversity, Filter, Generator, PayloadField, PerVisitor, Pool, SlotSet, SlotSpec
 from engine.fallback import key_text
 from engine.kinds import KINDS
 from engine.load_parts import BOOL, NUMBER, TEXT, Parts, load_model
+from engine.load_policies import load_policy
 from engine.loaded import (
     LoadedFallback,
     LoadedField,
     LoadedFilter,
     LoadedGenerator,
     LoadedPerVisitor,
-    LoadedPolicy,
     LoadedPool,
     LoadedSlot,
 )
-from engine.policies import POLICIES
 from engine.programs.plan import plan_request
 from engine.programs.values import RequestProgram
 from engine.snapshot import Table
@@ -57,18 +52,6 @@ def load_slots(parts: Parts, slots: SlotSet) -> dict[str, LoadedSlot]:
     return loaded
 
 
-def arm_policies(experiments: ExperimentSpec, slots: Mapping[str, LoadedSlot]) -> dict[tuple[str, str], LoadedPolicy]:
-    """The policies of arms that have one, by experiment and arm."""
-    loaded: dict[tuple[str, str], LoadedPolicy] = {}
-    for experiment in experiments.experiments:
-        if unknown := [name for name in experiment.slots if name not in slots]:
-            raise NotRunnableError(f"experiment {experiment.name} names {unknown[0]}, which is no slot")
-        drawn = [(arm.name, arm.policy) for arm in experiment.arms if arm.policy is not None]
-        for (arm, policy), slot in product(drawn, experiment.slots):
-            loaded[experiment.name, arm] = _policy(policy, slots[slot].spec.kind)
-    return loaded
-
-
 def _check_slot(parts: Parts, spec: SlotSpec) -> None:
     if spec.table not in parts.tables:
         raise NotRunnableError(f"names table {spec.table}, which the catalog lacks")
@@ -95,7 +78,8 @@ def _slot(parts: Parts, spec: SlotSpec) -> LoadedSlot:
     return LoadedSlot(
         spec=spec,
         kind=KINDS[spec.kind],
-        policy=_policy(spec.policy, spec.kind),
+        policy=load_policy(parts, spec.policy, spec),
+        shadow=None if spec.shadow is None else load_policy(parts, spec.shadow, spec),
         generators=tuple(_generator(parts, spec, at) for at in range(len(spec.retrieve))),
         eligible=None if spec.eligible is None else parts.request(spec.eligible, None, BOOL),
         guards=tuple(parts.columns(name, table, BOOL) for name in spec.guards),
@@ -145,20 +129,6 @@ def _visitor_list(schema: FeatureSchema, feature: str) -> RequestProgram:
     place = Place(file="slots", line=1, column=1)
     rule = Rule(name=f"visitor.{feature}", form=Form.REQUEST, type=_STRINGS, place=place, nodes=(node,))
     return plan_request(rule, schema, None)
-
-
-def _policy(spec: PolicySpec, kind: str) -> LoadedPolicy:
-    policy = POLICIES.get(spec.name)
-    if policy is None:
-        raise NotRunnableError(f"needs policy {spec.name}, which this engine lacks")
-    if kind not in policy.kinds:
-        raise NotRunnableError(f"policy {spec.name} does not support kind {kind}")
-    if set(spec.params) != set(policy.params):
-        raise NotRunnableError(f"policy {spec.name} takes exactly {sorted(policy.params)}, got {sorted(spec.params)}")
-    for name, (low, high) in policy.params.items():
-        if not low <= spec.params[name] <= high:
-            raise NotRunnableError(f"policy {spec.name}: {name} must be within {low} to {high}")
-    return LoadedPolicy(policy, spec.params)
 
 
 def _field(parts: Parts, table: str, name: str, spec: PayloadField) -> LoadedField:

@@ -14,7 +14,7 @@ from contracts.experiments import ExperimentSpec
 from contracts.features import FeatureSchema, FeatureSpec
 from contracts.slots import SlotSpec
 from engine.kinds import Kind
-from engine.policies import Policy
+from engine.policies import LoadedWeights, Params, Policy
 from engine.programs.values import ColumnProgram, RequestProgram
 from engine.scorers import Scorer
 from engine.snapshot import Snapshot
@@ -79,10 +79,11 @@ LoadedGenerator: TypeAlias = LoadedPool | LoadedFilter | LoadedPerVisitor
 
 @dataclass(frozen=True, slots=True)
 class LoadedPolicy:
-    """A policy with its numbers."""
+    """A policy with all of its numbers and, if it draws by a column, where that is."""
 
     policy: Policy
-    params: Mapping[str, float]
+    params: Params
+    weights: LoadedWeights | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,7 @@ class LoadedSlot:
     spec: SlotSpec
     kind: Kind
     policy: LoadedPolicy
+    shadow: LoadedPolicy | None
     generators: tuple[LoadedGenerator, ...]
     eligible: RequestProgram | None
     guards: tuple[ColumnRule, ...]

@@ -6,7 +6,7 @@ The mapping from errors to causes, and from causes to the next tier, stands here
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from contracts.decision import TIER_OF_CAUSE, Cause, DecisionRequest, Draw, Stage, Tier, TimeOut, Trace
+from contracts.decision import TIER_OF_CAUSE, Cause, DecisionRequest, Draw, Shadow, Stage, Tier, TimeOut, Trace
 from contracts.errors import DecisionError, ExpiredError, MissingError, RuleError
 from engine.loaded import LoadedPolicy, LoadedSlot
 from engine.programs.values import Batch, Scope
@@ -62,6 +62,7 @@ class Notes:
     expired: ExpiredError | None = None
     ranked: Ranked | None = None
     draws: tuple[Draw, ...] = ()
+    shadow: Shadow | None = None
     causes: list[Cause] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
@@ -76,6 +77,11 @@ class Notes:
         self.batch = survivors
         self.blockers.update(blockers)
 
+    def drawn(self, draws: tuple[Draw, ...], problem: str, shadow: Shadow | None) -> None:
+        """Explore is done."""
+        self.draws, self.shadow = draws, shadow
+        self._met(problem)
+
     def failed(self, tier: Tier, error: DecisionError) -> Tier:
         """A tier gave no answer: notes why, and names the tier to try next."""
         cause = cause_of(error)
@@ -83,10 +89,13 @@ class Notes:
         if isinstance(error, ExpiredError) and error.is_blocking:
             wanted = Tier.PLAIN
         self.causes.append(cause)
-        if str(error) and str(error) not in self.problems:
-            self.problems.append(str(error))
-        self.draws = ()
+        self._met(str(error))
+        self.draws, self.shadow = (), None
         return _TIERS[max(_TIERS.index(tier) + 1, _TIERS.index(wanted))]
+
+    def _met(self, problem: str) -> None:
+        if problem and problem not in self.problems:
+            self.problems.append(problem)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +134,7 @@ class Turn:
             draws=notes.draws,
             boost_errors=0 if notes.ranked is None else notes.ranked.boost_errors,
             problem="; ".join(notes.problems),
+            shadow=notes.shadow,
             held_out=held_out,
         )
 

@@ -97,7 +97,7 @@ def _checked(expression: Expression, table: str, fields: Fields, env: cel.Env) -
     if unreadable:  # the library cuts its messages at NUL
         return [say.unreadable(expression.written.at(unreadable.start()))]
     try:
-        tree = read_tree(expression.text, env.compile(expression.text).serialize())
+        tree = read_tree(env.compile(expression.text).serialize())
     except RuntimeError as error:
         complaints = _complaints(expression.text, str(error))
         return problems_of([Complaint(expression, fields, *each) for each in complaints])

@@ -88,7 +88,9 @@ def _no_overload(complaint: Complaint, found: re.Match[str]) -> Problem:
     name, types = found["name"], [_type(word) for word in _split(found["types"])]
     if name == "_?_:_":
         return say.unequal_outcomes(complaint.at(complaint.offset), types)
-    is_operator = not name.isidentifier()
+    if "null" in types and name in ("_==_", "_!=_"):
+        return say.never_null(complaint.at(complaint.offset), _word(complaint, symbol(name), types[0] == "null"))
+    is_operator = not name.replace(".", "").isidentifier()
     where = complaint.at(complaint.offset) if is_operator else complaint.at_name(name)
     sign = symbol(name)
     if is_operator and set(types) == {"int", "double"}:
@@ -154,7 +156,7 @@ _WORDINGS: tuple[tuple[re.Pattern[str], Callable[[Complaint, re.Match[str]], Pro
 
 
 def _signature(params: tuple[str, ...]) -> str:
-    words = [param.replace("list(A)", "list").replace("map(string,B)", "map").replace("A", "any") for param in params]
+    words = [param.replace("list(A)", "list").replace("map(A,B)", "map").replace("A", "any") for param in params]
     return f"({', '.join(words)})"
 
 

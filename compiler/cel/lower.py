@@ -1,27 +1,30 @@
 """Checked expressions -> rule IR: flat nodes, children first, functions by their overload ids.
 
-What the engine lacks is refused here with its place, macros first of all. Each rule is then planned once by the
+What the engine lacks is refused here with its place. Each rule is then planned once by the
 engine itself, so that nothing ships which an edge would refuse.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from compiler.cel.check import Checked
-from compiler.cel.tree import Apply, Entries, Foreign, Items, Literal, Name, Select, Tree, symbol
+from compiler.cel.tree import Apply, Entries, Expansion, Foreign, Items, Literal, Name, Select, Tree, symbol
 from compiler.diagnostics import CompileError, Problem, Where
 from compiler.diagnostics import rule_messages as say
+from compiler.places import SourceText, Text
 from compiler.sources import Sources
 from contracts.catalog import TableSpec
 from contracts.errors import NotRunnableError
 from contracts.features import Root
-from contracts.rule_ir import Call, Const, Form, Has, ListOf, MapOf, Node, Read, Rule
+from contracts.rule_ir import Call, Const, Dispatch, Form, Has, ListOf, MacroCall, MapOf, Node, Read, Rule, Variable
 from engine.programs.columns import plan_columns
 from engine.programs.functions import FUNCTIONS, Declaration
+from engine.programs.functions.conversion import TYPE_NAMES
+from engine.programs.macros import MACROS, bound_types
 from engine.programs.plan import plan_request
-from engine.programs.types import parse, result_of
+from engine.programs.types import DYN, CelType, parse, result_of, settled
 
-_LITERALS = ("bool", "int", "double", "string", "null")
 _NOTHING = Const(type="null", value=None)
 
 
@@ -41,7 +44,8 @@ def lower_rules(checked: Mapping[str, Checked], sources: Sources) -> tuple[dict[
 
 def lower(checked: Checked) -> Rule:
     """One rule. Raises `CompileError` naming everything in it that the engine lacks."""
-    expression, lowering = checked.expression, _Lowering(checked)
+    expression = checked.expression
+    lowering = _Lowering(expression.written)
     lowering.add(checked.tree)
     if lowering.problems:
         raise CompileError(lowering.problems)
@@ -66,22 +70,35 @@ def _plan(rule: Rule, checked: Checked, sources: Sources) -> None:
         raise CompileError([say.not_runnable(checked.expression.where, str(error))]) from None
 
 
-def _takes(function: Declaration, types: list[str]) -> bool:
-    """Whether the engine's own signature holds; the checker lets `dyn` pass everywhere."""
-    try:
-        known = [parse(each) for each in types]
-    except NotRunnableError:
-        return True  # it is the argument that is refused
-    return result_of(function.param_types, function.result_type, known) is not None
+def lower_trial(
+    tree: Tree, text: str, variables: Mapping[str, str] = MappingProxyType({}), container: str = ""
+) -> Rule:
+    """An expression on trial, its types left open where they are; `variables` stand in the first slots.
+
+    Names that were not checked are looked up in the container first; one that is not found fails when it is read.
+    """
+    written = Text(text, SourceText("expression", text), range(len(text) + 1))
+    lowering = _TrialLowering(written, variables, container)
+    lowering.add(tree)
+    if lowering.problems:
+        raise CompileError(lowering.problems)
+    nodes = tuple(lowering.nodes)
+    place = written.at(0).place
+    return Rule(name="expression", form=Form.REQUEST, type=nodes[-1].type, place=place, nodes=nodes)
 
 
 class _Lowering:
-    """One rule while its nodes are laid out; what cannot be is a problem and leaves a null in its place."""
+    """One rule while its nodes are laid out; what cannot be is a problem and leaves a null in its place.
 
-    def __init__(self, checked: Checked) -> None:
+    A variable's slot is how many are in scope already, so inner macros never hide outer ones.
+    """
+
+    def __init__(self, written: Text) -> None:
         self.nodes: list[Node] = []
         self.problems: list[Problem] = []
-        self._written = checked.expression.written
+        self._written = written
+        self._scope: list[tuple[str, str]] = []
+        self._given = 0
 
     def add(self, tree: Tree) -> int:
         """Lays out a node after its children and gives its place."""
@@ -99,53 +116,96 @@ class _Lowering:
             case Apply():
                 return self._call(tree)
             case Items():
-                return ListOf(type=tree.type, items=tuple(map(self.add, tree.items)), at=tree.at)
+                items = tuple(map(self.add, tree.items))
+                return ListOf(type=tree.type, items=items, optional=tree.optional, at=tree.at)
             case Entries():
-                keys, values = [key for key, _ in tree.entries], [value for _, value in tree.entries]
-                places = tuple(map(self.add, keys)), tuple(map(self.add, values))
-                return MapOf(type=tree.type, keys=places[0], values=places[1], at=tree.at)
+                return self._map(tree)
+            case Expansion():
+                return self._macro(tree)
             case Foreign():
-                return self._foreign(tree)
+                return self._refuse(say.message_made(self._at(tree), tree.name))
+
+    def _map(self, tree: Entries) -> Node:
+        keys = tuple(self.add(key) for key, _ in tree.entries)
+        values = tuple(self.add(value) for _, value in tree.entries)
+        return MapOf(type=tree.type, keys=keys, values=values, optional=tree.optional, at=tree.at)
 
     def _literal(self, tree: Literal) -> Node:
-        if tree.type not in _LITERALS:
-            return self._refuse(say.value_not_supported(self._at(tree), f"a {tree.type} literal"))
         if isinstance(tree.value, float) and not math.isfinite(tree.value):
             return self._refuse(say.bad_literal(self._at(tree), "double"))
         return Const(type=tree.type, value=tree.value, at=tree.at)
 
     def _name(self, tree: Name) -> Node:
+        variable = self._variable(tree.name, tree.at)
+        if variable is not None:
+            return variable
         if tree.name in (Root.NOW, Root.SCORE):
             return Read(type=tree.type, root=Root(tree.name), at=tree.at)
         if tree.name in list(Root):
             return self._refuse(say.whole_root(self._at(tree), tree.name))
-        return self._refuse(say.value_not_supported(self._at(tree), f"the type `{tree.name}`"))
+        return self._other_name(tree)
+
+    def _other_name(self, tree: Name) -> Node:
+        if tree.type == "type":
+            return Const(type="type", value=tree.name, at=tree.at)
+        return self._refuse(say.value_not_supported(self._at(tree), f"`{tree.name}`"))
+
+    def _variable(self, name: str, at: int) -> Variable | None:
+        """The innermost variable of a name."""
+        for slot in reversed(range(self._given, len(self._scope))):
+            known, kind = self._scope[slot]
+            if known == name:
+                return Variable(type=kind, slot=slot, at=at)
+        return None
 
     def _select(self, tree: Select) -> Node:
-        if isinstance(tree.operand, Name) and tree.operand.name in list(Root):
+        if isinstance(tree.operand, Name) and tree.operand.name in list(Root) and not self._is_bound(tree.operand.name):
             root = Root(tree.operand.name)
             if tree.is_test:
                 return Has(root=root, field=tree.field, at=tree.at)
             return Read(type=tree.type, root=root, field=tree.field, at=tree.at)
-        mapping = self.add(tree.operand)
-        key = self.add(Literal("string", tree.at, tree.field))
-        function = "has_key" if tree.is_test else "index_map"
-        return Call(type=tree.type, function=function, args=(mapping, key), at=tree.at)
+        args = (self.add(tree.operand), self.add(Literal("string", tree.at, tree.field)))
+        is_optional = self.nodes[args[0]].type.startswith("optional")
+        if tree.is_test:
+            overload = "has_optional_key" if is_optional else "has_key"
+            return self._applied(tree, "has", (overload,), args)
+        overload = "optional_map_index_value" if is_optional else "index_map"
+        return self._applied(tree, "_[_]", (overload,), args)
+
+    def _is_bound(self, name: str) -> bool:
+        return any(name == each for each, _ in self._scope)
 
     def _call(self, tree: Apply) -> Node:
-        args = tuple(map(self.add, tree.args))
-        types = [arg.type for arg in tree.args]
-        function = FUNCTIONS.get(tree.overloads[0]) if len(tree.overloads) == 1 else None
-        if function is not None and _takes(function, types):
-            return Call(type=tree.type, function=function.id, args=args, at=tree.at)
-        if any("dyn" in each for each in types):
-            return self._refuse(say.unknown_types(self._at(tree), symbol(tree.function)))
-        return self._refuse(say.function_not_supported(self._at(tree), symbol(tree.function), types))
+        return self._applied(tree, tree.function, tree.overloads, tuple(map(self.add, tree.args)))
 
-    def _foreign(self, tree: Foreign) -> Node:
-        if "." in tree.name:
-            return self._refuse(say.value_not_supported(self._at(tree), f"a `{tree.name}`"))
-        return self._refuse(say.macro_not_supported(self._written.at(tree.name_at), tree.name))
+    def _applied(self, tree: Apply | Select, name: str, overloads: Sequence[str], args: tuple[int, ...]) -> Node:
+        types = [self.nodes[arg].type for arg in args]
+        function = FUNCTIONS.get(overloads[0]) if len(overloads) == 1 else None
+        result = _result(function, types) if function else None
+        if function is not None and result is not None:
+            return Call(type=_settled(result, tree.type), function=function.id, args=args, at=tree.at)
+        return self._open_call(tree, name, args)
+
+    def _open_call(self, tree: Apply | Select, name: str, args: tuple[int, ...]) -> Node:
+        """A call of which no overload is known to fit."""
+        types = [self.nodes[arg].type for arg in args]
+        if any("dyn" in each for each in types):
+            return self._refuse(say.unknown_types(self._at(tree), symbol(name)))
+        return self._refuse(say.function_not_supported(self._at(tree), symbol(name), types))
+
+    def _macro(self, tree: Expansion) -> Node:
+        over = self.add(tree.over)
+        macro, kind = MACROS[tree.macro], _parsed(self.nodes[over].type)
+        bound = bound_types(macro, kind, len(tree.names))
+        if bound is None:
+            return self._refuse(say.not_gone_through(self._at(tree), tree.macro, self.nodes[over].type))
+        first = len(self._scope)
+        self._scope += zip(tree.names, map(str, bound), strict=True)
+        bodies = tuple(map(self.add, tree.bodies))
+        del self._scope[first:]
+        result = _settled(macro.result(kind, bound, _parsed(self.nodes[bodies[-1]].type)), tree.type)
+        slots = tuple(range(first, first + len(bound)))
+        return MacroCall(type=result, macro=tree.macro, over=over, slots=slots, bodies=bodies, at=tree.at)
 
     def _refuse(self, problem: Problem) -> Node:
         self.problems.append(problem)
@@ -153,6 +213,69 @@ class _Lowering:
 
     def _at(self, tree: Tree) -> Where:
         """Where a node stands: calls point at their parenthesis, people look at the name before it."""
-        if isinstance(tree, Apply) and tree.function.isidentifier():
-            return self._written.at(max(self._written.value.rfind(tree.function, 0, tree.at), 0))
+        name = tree.function.rpartition(".")[2] if isinstance(tree, Apply) else ""
+        if name.isidentifier():
+            return self._written.at(max(self._written.value.rfind(name, 0, tree.at), 0))
         return self._written.at(tree.at)
+
+
+class _TrialLowering(_Lowering):
+    """The same of an expression on trial: its calls and names may be left open until it runs."""
+
+    def __init__(self, written: Text, variables: Mapping[str, str], container: str) -> None:
+        super().__init__(written)
+        self._scope += variables.items()
+        self._given = len(variables)
+        self._container = container
+
+    def _open_call(self, tree: Apply | Select, name: str, args: tuple[int, ...]) -> Node:
+        return Dispatch(name=name, args=args, at=tree.at)
+
+    def _other_name(self, tree: Name) -> Node:
+        if tree.type == "type" or tree.name in TYPE_NAMES:
+            return Const(type="type", value=tree.name, at=tree.at)
+        return Dispatch(name=tree.name, args=(), at=tree.at)
+
+    def _variable(self, name: str, at: int) -> Variable | None:
+        return super()._variable(name, at) or self._given_variable(name, at)
+
+    def _select(self, tree: Select) -> Node:
+        path = None if tree.is_test else _path(tree)
+        bound = path is not None and self._is_bound(path.partition(".")[0])
+        found = self._given_variable(path, tree.at) if path and not bound else None
+        return found or super()._select(tree)
+
+    def _given_variable(self, name: str, at: int) -> Variable | None:
+        """A variable of the expression itself, whatever macros bind: in the container first, unless a dot leads."""
+        is_absolute = name.startswith(".") or not self._container
+        for wanted in (name.removeprefix("."),) if is_absolute else (f"{self._container}.{name}", name):
+            for slot, (known, kind) in enumerate(self._scope[: self._given]):
+                if known == wanted:
+                    return Variable(type=kind, slot=slot, at=at)
+        return None
+
+
+def _path(tree: Tree) -> str | None:
+    """`a.b.c` as it is written."""
+    if isinstance(tree, Name):
+        return tree.name
+    operand = _path(tree.operand) if isinstance(tree, Select) and not tree.is_test else None
+    return f"{operand}.{tree.field}" if operand and isinstance(tree, Select) else None
+
+
+def _result(function: Declaration, types: Sequence[str]) -> CelType | None:
+    """What the engine's own signature gives; the checker lets `dyn` pass everywhere."""
+    return result_of(function.param_types, function.result_type, list(map(_parsed, types)))
+
+
+def _settled(inferred: CelType, checked: str) -> str:
+    """A type as the engine tells it, the parts that nothing is known of as the checker has them."""
+    return str(settled(inferred, _parsed(checked)))
+
+
+def _parsed(spelled: str) -> CelType:
+    """A type; `dyn` for one that the engine has no word for."""
+    try:
+        return parse(spelled)
+    except NotRunnableError:
+        return DYN

@@ -24,11 +24,30 @@ _SCALARS = {
     ValueType.DOUBLE: _F.TYPE_DOUBLE,
     ValueType.STRING: _F.TYPE_STRING,
 }
+_EXTENSIONS = "extensions: [{}]".format(
+    ", ".join(
+        f"{{name: {name}}}"
+        for name in (
+            "bindings",
+            "encoders",
+            "lists",
+            "math",
+            "optional",
+            "regex",
+            "sets",
+            "strings",
+            "two-var-comprehensions",
+        )
+    )
+)
 _CHECKER_TYPES = {
     "bool": cel.Type.BOOL,
     "int": cel.Type.INT,
     "double": cel.Type.DOUBLE,
+    "uint": cel.Type.UINT,
     "string": cel.Type.STRING,
+    "bytes": cel.Type.BYTES,
+    "null": cel.Type.NULL,
     "timestamp": cel.Type.TIMESTAMP,
     "duration": cel.Type.DURATION,
     "dyn": cel.Type.DYN,
@@ -51,7 +70,20 @@ def environment(fields: Mapping[Root, Mapping[str, ValueType]], roots: Iterable[
         pool.AddSerializedFile(well_known.DESCRIPTOR.serialized_pb)
     pool.AddSerializedFile(_file(fields).SerializeToString())
     return cel.NewEnv(
-        descriptor_pool=pool, variables={str(root): _type_of(root) for root in roots}, functions=_own_functions()
+        config=cel.NewEnvConfigFromYaml(_EXTENSIONS),
+        descriptor_pool=pool,
+        variables={str(root): _type_of(root) for root in roots},
+        functions=_own_functions(),
+    )
+
+
+def bare_environment(variables: Mapping[str, CelType], container: str) -> cel.Env:
+    """An environment of these variables alone; names are looked up in the container first."""
+    return cel.NewEnv(
+        config=cel.NewEnvConfigFromYaml(_EXTENSIONS),
+        variables={name: _checker_type(kind) for name, kind in variables.items()},
+        functions=_own_functions(),
+        container=container,
     )
 
 
@@ -84,6 +116,8 @@ def _overload(function: Declaration) -> cel.Overload:
 
 
 def _checker_type(kind: CelType) -> cel.Type:
+    if kind.name == "optional":
+        return cel.Type.AbstractType("optional_type", [_checker_type(kind.of[0])])
     if kind.name == "list":
         return cel.Type.List(_checker_type(kind.of[0]))
     if kind.name == "map":

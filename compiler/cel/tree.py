@@ -1,20 +1,30 @@
 """A checked CEL expression as a typed tree: what `lower` reads. Protobuf ends here.
 
 Every node has its CEL type as our IR spells it and its offset in the text in code points (0 where the parser gave
-none). What we do not run, macros for one, stays in the tree as `Foreign`, so that it is refused with its place.
+none). Macros, which the parser expands, are recognised by `macros`. What we do not run stays in the tree as `Foreign`,
+so that it is refused with its place.
 """
 
-import re
 from base64 import b64encode
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from google.protobuf.message import Message
 
 from compiler.cel.checked_proto import parse_checked
+from compiler.cel.macros import recognised
 
-_MACRO = re.compile(r"\b(all|exists_one|exists|filter|map)(?:\s|//[^\n]*\n)*\Z")
 _PRIMITIVES = ("dyn", "bool", "int", "uint", "double", "string", "bytes")
+_LITERALS = {
+    "null_value": "null",
+    "bool_value": "bool",
+    "int64_value": "int",
+    "uint64_value": "uint",
+    "double_value": "double",
+    "string_value": "string",
+    "bytes_value": "bytes",
+}
 _WELL_KNOWN = ("dyn", "any", "timestamp", "duration")
 
 
@@ -60,33 +70,44 @@ class Apply(Node):
 
 @dataclass(frozen=True)
 class Items(Node):
-    """A list."""
+    """A list; `optional` are the places of the items written with `?`."""
 
     items: "tuple[Tree, ...]"
+    optional: tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Entries(Node):
-    """A map, pair by pair."""
+    """A map, pair by pair; `optional` are the places of the pairs written with `?`."""
 
     entries: "tuple[tuple[Tree, Tree], ...]"
+    optional: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Expansion(Node):
+    """A macro of `engine.programs.macros`: what it goes over, the names it binds, what it runs for each."""
+
+    macro: str
+    over: "Tree"
+    names: tuple[str, ...]
+    bodies: "tuple[Tree, ...]"
 
 
 @dataclass(frozen=True)
 class Foreign(Node):
-    """A macro (`all`, `map`, ...), whose word stands at `name_at`, or, with a dotted name, the making of a message."""
+    """What the engine has no node for: the making of a message, or an expansion of no macro that is known."""
 
     name: str
-    name_at: int
 
 
-Tree: TypeAlias = Literal | Name | Select | Apply | Items | Entries | Foreign
+Tree: TypeAlias = Literal | Name | Select | Apply | Items | Entries | Expansion | Foreign
 
 
-def read_tree(text: str, serialized: bytes) -> Tree:
-    """The tree of a checked expression."""
+def read_tree(serialized: bytes) -> Tree:
+    """The tree of a checked expression; of one that was only parsed, with `dyn` for every type."""
     checked = parse_checked(serialized)
-    return _Reading(text, checked).node(checked.expr)
+    return _Reading(checked).node(checked.expr)
 
 
 def symbol(function: str) -> str:
@@ -97,8 +118,7 @@ def symbol(function: str) -> str:
 class _Reading:
     """One expression while it is read: types, references and places are looked up by node id."""
 
-    def __init__(self, text: str, checked: Message) -> None:
-        self._text = text
+    def __init__(self, checked: Message) -> None:
         self._types = checked.type_map
         self._references = checked.reference_map
         self._positions = checked.source_info.positions
@@ -108,22 +128,24 @@ class _Reading:
         type_, at = self._type_at(expr.id), max(self._positions.get(expr.id, 0), 0)
         match expr.WhichOneof("kind"):
             case "const_expr":
-                return Literal(type_, at, _constant(expr.const_expr))
+                kind, value = _constant(expr.const_expr)
+                return Literal(kind, at, value)
             case "ident_expr":
-                return Name(type_, at, expr.ident_expr.name)
+                reference = self._references.get(expr.id)
+                return Name(type_, at, (reference and reference.name) or expr.ident_expr.name)
             case "select_expr":
                 return self._select(expr, type_, at)
             case "call_expr":
                 return self._call(expr, type_, at)
             case "list_expr":
-                return Items(type_, at, tuple(map(self.node, expr.list_expr.elements)))
+                items = tuple(map(self.node, expr.list_expr.elements))
+                return Items(type_, at, items, tuple(expr.list_expr.optional_indices))
             case "struct_expr" if not expr.struct_expr.message_name:
-                entries = expr.struct_expr.entries
-                return Entries(type_, at, tuple((self.node(each.map_key), self.node(each.value)) for each in entries))
+                return self._entries(expr.struct_expr.entries, type_, at)
             case "struct_expr":
-                return Foreign(type_, at, expr.struct_expr.message_name, at)
+                return Foreign(type_, at, expr.struct_expr.message_name)
             case _:
-                return Foreign(type_, at, *self._macro(at))
+                return self._expansion(expr.comprehension_expr, type_, at)
 
     def _select(self, expr: Message, type_: str, at: int) -> Tree:
         reference = self._references.get(expr.id)
@@ -138,10 +160,17 @@ class _Reading:
         overloads = tuple(reference.overload_id) if reference is not None else ()
         return Apply(type_, at, call.function, overloads, tuple(map(self.node, [*target, *call.args])))
 
-    def _macro(self, at: int) -> tuple[str, int]:
-        """The macro before the parenthesis at which its expansion stands: the library keeps nothing else."""
-        found = _MACRO.search(self._text[:at])
-        return (found[1], found.start()) if found else ("a macro", at)
+    def _entries(self, entries: Sequence[Message], type_: str, at: int) -> Tree:
+        pairs = tuple((self.node(each.map_key), self.node(each.value)) for each in entries)
+        return Entries(type_, at, pairs, tuple(place for place, each in enumerate(entries) if each.optional_entry))
+
+    def _expansion(self, expanded: Message, type_: str, at: int) -> Tree:
+        found = recognised(expanded)
+        if found is None:
+            return Foreign(type_, at, "a macro")
+        return Expansion(
+            type_, at, found.macro, self.node(found.over), found.names, tuple(map(self.node, found.bodies))
+        )
 
     def _type_at(self, node_id: int) -> str:
         kind = self._types.get(node_id)
@@ -162,16 +191,18 @@ def _type_name(kind: Message) -> str:
             return f"map({_type_name(kind.map_type.key_type)},{_type_name(kind.map_type.value_type)})"
         case "message_type":
             return str(kind.message_type)
+        case "type":
+            return "type"
+        case "abstract_type" if kind.abstract_type.name == "optional_type":
+            return f"optional({_type_name(kind.abstract_type.parameter_types[0])})"
         case _:
             return "dyn"
 
 
-def _constant(constant: Message) -> bool | int | float | str | None:
-    match constant.WhichOneof("kind"):
-        case "null_value":
-            return None
-        case "bytes_value":
-            return b64encode(constant.bytes_value).decode()
-        case kind:
-            value: bool | int | float | str = getattr(constant, kind)
-            return value
+def _constant(constant: Message) -> tuple[str, bool | int | float | str | None]:
+    field = constant.WhichOneof("kind")
+    kind = _LITERALS[field]
+    if kind == "null":
+        return kind, None
+    value = getattr(constant, field)
+    return kind, b64encode(value).decode() if kind == "bytes" else value

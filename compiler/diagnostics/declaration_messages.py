@@ -81,6 +81,24 @@ def policy_of_another_kind(where: Where, policy: str, kind: str, kinds: Collecti
     )
 
 
+def weights_of_another_type(where: Where, column: str, kind: str, needed: str) -> Problem:
+    """A policy that draws by a column which holds something else."""
+    hint = "a column of type double is read without `by`, one of type numbers by the request feature that `by` names"
+    return problem("E119", where, f"column `{column}` is of type {kind}, this policy draws by {needed}", hint)
+
+
+def weights_that_never_age(where: Where, column: str) -> Problem:
+    """An age limit on what changes only with the bundle."""
+    hint = "mark the column `live = true`, or remove `max_age`"
+    return problem("E119", where, f"column `{column}` does not come by feed: its values do not age", hint)
+
+
+def floor_beyond_pool(where: Where, floor: float, count: int) -> Problem:
+    """A floor that the slot's candidates cannot all have."""
+    message = f"{count} candidates cannot each have a propensity of at least {floor:g}"
+    return problem("E119", where, message, f"choose a floor below {1 / count:.3g}, a draw as even as can be")
+
+
 def endless_fallback_key(where: Where, name: str) -> Problem:
     """A fallback key without finitely many values."""
     return problem(

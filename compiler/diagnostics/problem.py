@@ -1,8 +1,9 @@
 """What a problem is and how it reads: file, line, column, the line itself with a caret, and what to do next."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from enum import StrEnum
 
 from contracts.errors import EdgewiseError
 from contracts.rule_ir import Place
@@ -25,6 +26,13 @@ class Where:
         return Place(file=self.file, line=self.line, column=self.column)
 
 
+class Severity(StrEnum):
+    """Whether a bundle can be built in spite of a problem."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
 @dataclass(frozen=True, order=True)
 class Problem:
     """One thing to mend. `hint` says what to do next; `code` is stable across releases and wordings."""
@@ -36,10 +44,11 @@ class Problem:
     message: str
     hint: str
     source_line: str
+    severity: Severity = Severity.ERROR
 
 
 class CompileError(EdgewiseError):
-    """The sources cannot become a bundle. `problems` holds everything found, sorted by place, each once."""
+    """The sources cannot become a bundle. `problems` is everything found, warnings too, sorted by place, each once."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(sorted(set(problems)))
@@ -47,8 +56,21 @@ class CompileError(EdgewiseError):
 
 
 def problem(code: str, where: Where, message: str, hint: str) -> Problem:
-    """A problem at a spot. Message and hint start in lower case and end without a stop."""
+    """An error at a spot, with an `E` code. Message and hint start in lower case and end without a stop."""
     return Problem(where.file, where.line, where.column, code, message, hint, where.source_line)
+
+
+def warning(code: str, where: Where, message: str, hint: str) -> Problem:
+    """What deserves a look but does not stop a build, with a `W` code."""
+    return replace(problem(code, where, message, hint), severity=Severity.WARNING)
+
+
+def warnings_of(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """The problems, sorted, where none stops the build. Raises `CompileError` with all of them where one does."""
+    found = tuple(sorted(set(problems)))
+    if any(each.severity is Severity.ERROR for each in found):
+        raise CompileError(found)
+    return found
 
 
 def render(problems: Iterable[Problem]) -> str:

@@ -38,7 +38,26 @@ def purpose_not_required(where: Where, slot: str, feature: str, purpose: str) ->
 
 def sensitive(where: Where, slot: str, feature: str) -> Problem:
     """A slot that reads a sensitive feature."""
-    return problem("E505", where, f"slot `{slot}` reads the sensitive feature `{feature}`", "decide without it")
+    hint = 'decide without it, or declare why it may be used: allowed_because = "..."'
+    return problem("E505", where, f"slot `{slot}` reads the sensitive feature `{feature}`", hint)
+
+
+def allowed_without_reason(where: Where, feature: str) -> Problem:
+    """A sensitive feature whose use is allowed without a word."""
+    message = f"`{feature}` is sensitive, and its `allowed_because` gives no reason"
+    return problem("E508", where, message, "say in a sentence why it may be used")
+
+
+def allowed_not_sensitive(where: Where, feature: str) -> Problem:
+    """A reason for what needs none."""
+    message = f"`{feature}` says why it may be used, but is not marked as sensitive"
+    return problem("E508", where, message, "add `sensitive = true`, or remove `allowed_because`")
+
+
+def no_plain(where: Where, slot: str) -> Problem:
+    """A slot that has nothing for holdouts, opt-outs and kill switches."""
+    message = f"slot `{slot}` has no plain content: holdouts, opt-outs and kill switches would leave it empty"
+    return problem("E509", where, message, "add to [plain] what is true for everyone, at all times")
 
 
 def plain_names_item(where: Where, slot: str, prop: str, item: str) -> Problem:
@@ -47,8 +66,14 @@ def plain_names_item(where: Where, slot: str, prop: str, item: str) -> Problem:
     return problem("E506", where, message, "no guard would check it: say something that is true without an item")
 
 
+def plain_names_offer(where: Where, slot: str, prop: str, offer: str) -> Problem:
+    """Static content that references an offer."""
+    message = f"plain content of slot `{slot}` names offer `{offer}` in `{prop}`"
+    return problem("E506", where, message, "no guard would check it: say something that is true without an offer")
+
+
 def plain_computed(where: Where, slot: str, prop: str, reads: Collection[str]) -> Problem:
-    """Static content in place of what changes by feed."""
+    """Static content in place of what is told of an item."""
     message = f"plain content of slot `{slot}` has a fixed `{prop}`, which the payload computes from {listed(reads)}"
     return problem("E507", where, message, "no guard would check it: leave it out of [plain]")
 

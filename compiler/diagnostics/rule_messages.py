@@ -91,6 +91,14 @@ def no_overload(where: Where, symbol: str, types: Collection[str], takes: Collec
     return problem("E208", where, f"`{symbol}` cannot be applied to ({', '.join(types)})", hint)
 
 
+def never_null(where: Where, word: str) -> Problem:
+    """A value compared with null."""
+    read = word or "the value"
+    return problem(
+        "E208", where, f"{read} is never null", f"write has({word}), or !has({word})" if word else _REFERENCE
+    )
+
+
 def unequal_outcomes(where: Where, types: Collection[str]) -> Problem:
     """A conditional whose outcomes have different types."""
     condition, *outcomes = types
@@ -138,15 +146,14 @@ def types_differ(where: Where, rule: str, first: str, second: str) -> Problem:
     )
 
 
-def macro_not_supported(where: Where, name: str) -> Problem:
-    """A macro."""
-    hint = "write the comparisons out with && or ||, or compute it as a batch feature"
-    return problem("E213", where, f"`{name}` is not supported yet in bundle rules", hint)
+def not_gone_through(where: Where, macro: str, kind: str) -> Problem:
+    """A macro of something that has no elements."""
+    return problem("E213", where, f"`{macro}` goes through lists and maps, not through a {kind}", _REFERENCE)
 
 
 def function_not_supported(where: Where, symbol: str, types: Collection[str]) -> Problem:
     """A function of CEL that the engine lacks."""
-    message = f"`{symbol}` of ({', '.join(types)}) is not supported yet in bundle rules"
+    message = f"`{symbol}` of ({', '.join(types)}) cannot be used in rules"
     return problem("E213", where, message, _REFERENCE)
 
 
@@ -155,9 +162,14 @@ def value_not_supported(where: Where, what: str) -> Problem:
     return problem(
         "E213",
         where,
-        f"{what} cannot be used in bundle rules",
-        "use bool, int, double, string, timestamp, duration, lists or maps",
+        f"{what} cannot be used in rules",
+        "use values of bool, int, uint, double, string, bytes, timestamp, duration, lists, maps or optionals",
     )
+
+
+def message_made(where: Where, name: str) -> Problem:
+    """A protobuf message."""
+    return problem("E217", where, f"`{name}` cannot be used in rules", "rules have no protobuf messages; use a map")
 
 
 def whole_root(where: Where, root: str) -> Problem:

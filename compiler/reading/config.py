@@ -10,11 +10,11 @@ from pathlib import Path
 from compiler.places import Value
 from compiler.reading import fields
 from compiler.reading.experiments import experiments_of, holdouts_of
-from compiler.reading.features import read_features, read_purposes
+from compiler.reading.features import FeatureSource, read_features, read_purposes
 from compiler.reading.fields import Fields, Log, Reader
 from compiler.reading.tables import TableSource, read_tables
 from contracts.experiments import ExperimentSpec
-from contracts.features import FeatureSchema, FeatureSpec, Root
+from contracts.features import FeatureSchema, Root
 from contracts.slots import SlotSpec
 
 _ROOTS = (Root.REQUEST, Root.VISITOR, Root.VISITOR_STATE)
@@ -28,6 +28,7 @@ class Declarations:
     name: str
     max_staleness_s: int | None
     purposes: Mapping[str, str]
+    features: tuple[FeatureSource, ...]
     schema: FeatureSchema
     tables: Mapping[str, TableSource]
 
@@ -55,20 +56,20 @@ def read_declarations(config: Fields, folder: Path, log: Log) -> Declarations:
     purposes: dict[str, str] = config.take("purposes", read_purposes, {})
     tables: dict[str, TableSource] = config.need("tables", tables_reader, {})
     columns = {column.name for table in tables.values() for column in table.columns}
-    features: tuple[FeatureSpec, ...] = ()
+    features: tuple[FeatureSource, ...] = ()
     for root in _ROOTS:
-        declared: tuple[FeatureSpec, ...] = config.take(root, _features_of(root, purposes, columns), ())
+        declared: tuple[FeatureSource, ...] = config.take(root, _features_of(root, purposes, columns), ())
         features += declared
-    schema = FeatureSchema(purposes=tuple(purposes), features=features)
-    return Declarations(name, max_staleness_s, purposes, schema, tables)
+    schema = FeatureSchema(purposes=tuple(purposes), features=tuple(each.spec for each in features))
+    return Declarations(name, max_staleness_s, purposes, features, schema, tables)
 
 
-def read_wiring(config: Fields, slots: Mapping[str, SlotSpec]) -> Wiring:
+def read_wiring(config: Fields, declared: Declarations, slots: Mapping[str, SlotSpec]) -> Wiring:
     """The part that relies on slots."""
     page = fields.distinct(fields.many(fields.known(slots, "slot")))
     experiments = ExperimentSpec(
         holdouts=config.take("holdouts", holdouts_of(slots), ()),
-        experiments=config.take("experiments", experiments_of(slots), ()),
+        experiments=config.take("experiments", experiments_of(slots, declared.tables, declared.schema), ()),
     )
     now, max_rows = config.need("precompute", _read_precompute, (0, 1))
     return Wiring(
@@ -81,7 +82,7 @@ def read_wiring(config: Fields, slots: Mapping[str, SlotSpec]) -> Wiring:
     )
 
 
-def _features_of(root: Root, purposes: Mapping[str, str], columns: set[str]) -> Reader[tuple[FeatureSpec, ...]]:
+def _features_of(root: Root, purposes: Mapping[str, str], columns: set[str]) -> Reader[tuple[FeatureSource, ...]]:
     return lambda value, log: read_features(root, value, purposes, columns, log)
 
 

@@ -8,8 +8,10 @@ from compiler.diagnostics import declaration_messages as misfit
 from compiler.places import Value
 from compiler.reading import fields
 from compiler.reading.fields import Fields, Log, Reader
-from compiler.reading.policies import policy_for
+from compiler.reading.policies import Drawing, policy_for
+from compiler.reading.tables import TableSource
 from contracts.experiments import Arm, Experiment, Holdout
+from contracts.features import FeatureSchema
 from contracts.slots import SlotSpec
 
 _SHARE = fields.number(0.0, 1.0)
@@ -33,7 +35,9 @@ def holdouts_of(slots: Mapping[str, SlotSpec]) -> Reader[tuple[Holdout, ...]]:
     return fields.many(read)
 
 
-def experiments_of(slots: Mapping[str, SlotSpec]) -> Reader[tuple[Experiment, ...]]:
+def experiments_of(
+    slots: Mapping[str, SlotSpec], tables: Mapping[str, TableSource], schema: FeatureSchema
+) -> Reader[tuple[Experiment, ...]]:
     """A reader of experiments over these slots."""
 
     known_slots = fields.distinct(fields.many(fields.known(slots, "slot")))
@@ -41,13 +45,15 @@ def experiments_of(slots: Mapping[str, SlotSpec]) -> Reader[tuple[Experiment, ..
     def read(value: Value, log: Log) -> Experiment:
         experiment = Fields(value, "an experiment", log)
         names: tuple[str, ...] = experiment.need("slots", known_slots, ())
+        kinds = tuple(slots[name].kind for name in names)
+        drawing = Drawing(kinds, tuple(tables[slots[name].table] for name in names if slots[name].table), schema)
         spec = Experiment(
             name=experiment.need("name", fields.text, ""),
             layer=experiment.need("layer", fields.text, ""),
             start=experiment.need("start", _SHARE, 0.0),
             end=experiment.need("end", _SHARE, 1.0),
             slots=names,
-            arms=experiment.need("arms", fields.many(_arm_of({slots[name].kind for name in names})), ()),
+            arms=experiment.need("arms", fields.many(_arm_of(drawing)), ()),
         )
         experiment.close()
         _check_shares(experiment, spec, log)
@@ -56,13 +62,13 @@ def experiments_of(slots: Mapping[str, SlotSpec]) -> Reader[tuple[Experiment, ..
     return _apart(fields.many(read))
 
 
-def _arm_of(kinds: set[str]) -> Reader[Arm]:
+def _arm_of(drawing: Drawing) -> Reader[Arm]:
     def read(value: Value, log: Log) -> Arm:
         arm = Fields(value, "an arm", log)
         spec = Arm(
             name=arm.need("name", fields.text, ""),
             share=arm.need("share", _SHARE, 0.0),
-            policy=arm.take("policy", policy_for(kinds), None),
+            policy=arm.take("policy", policy_for(drawing), None),
         )
         arm.close()
         return spec

@@ -1,7 +1,9 @@
 """`[request.*]`, `[visitor.*]`, `[visitor_state.*]` -> the feature schema; `[purposes]` -> what consent may grant."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
+from compiler.diagnostics import Where
 from compiler.diagnostics import declaration_messages as misfit
 from compiler.diagnostics import source_messages as say
 from compiler.places import Value
@@ -16,6 +18,18 @@ _CLOSED = fields.distinct(fields.many(fields.text))
 _MOST_ENTRIES = 1000
 
 
+@dataclass(frozen=True)
+class FeatureSource:
+    """A declared feature, where its declaration stands, and why it may be used although it is sensitive.
+
+    The reason is for people who read the sources: the bundle does not hold it.
+    """
+
+    spec: FeatureSpec
+    where: Where
+    allowed_because: str | None
+
+
 def read_purposes(value: Value, log: Log) -> dict[str, str]:
     """Purposes and the sentence that explains each."""
     for name, entry in fields.table_of(value, log).items():
@@ -25,7 +39,7 @@ def read_purposes(value: Value, log: Log) -> dict[str, str]:
 
 def read_features(
     root: Root, value: Value, purposes: Mapping[str, str], columns: set[str], log: Log
-) -> tuple[FeatureSpec, ...]:
+) -> tuple[FeatureSource, ...]:
     """The declared features of one root. `columns` are those of all tables, which folds may read of their item."""
     entries = names.readable(fields.table_of(value, log), "feature", log)
     return tuple(_read_feature(root, name, entry, purposes, columns, log) for name, entry in entries.items())
@@ -33,7 +47,7 @@ def read_features(
 
 def _read_feature(
     root: Root, name: str, value: Value, purposes: Mapping[str, str], columns: set[str], log: Log
-) -> FeatureSpec:
+) -> FeatureSource:
     feature = Fields(value, f"a feature of `{root}`", log)
     kind = feature.need("type", fields.member(ValueType, "type"), ValueType.STRING)
     is_aged, can_fold = root is Root.VISITOR, root is not Root.REQUEST
@@ -50,9 +64,10 @@ def _read_feature(
         fold=feature.take("fold", _fold_reader(kind, columns), None) if can_fold else None,
         description=feature.take("description", fields.text, ""),
     )
+    source = FeatureSource(spec, value.key, feature.take("allowed_because", fields.text, None))
     feature.close()
     _check_feature(feature, spec, log)
-    return spec
+    return source
 
 
 def _check_feature(feature: Fields, spec: FeatureSpec, log: Log) -> None:

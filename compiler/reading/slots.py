@@ -10,7 +10,7 @@ from compiler.places import Text, Value
 from compiler.reading import fields, names
 from compiler.reading.expressions import ELIGIBLE, RERANK, SENTENCE, STATIC_SCORE, Expression, Use, payload_use
 from compiler.reading.fields import Fields, Log, Reader
-from compiler.reading.policies import NO_POLICY, policy_for
+from compiler.reading.policies import NO_POLICY, Drawing, policy_for
 from compiler.reading.retrieval import Retrieval
 from compiler.reading.rules import NamedRule
 from compiler.reading.tables import TableSource
@@ -100,7 +100,8 @@ class _Reading:
             score=self._inline("score", STATIC_SCORE),
             objective=self._inline("objective", RERANK),
             boosts=slot.take("boosts", rule_names, ()),
-            policy=slot.need("policy", policy_for([self._kind] if self._kind else []), NO_POLICY),
+            policy=slot.need("policy", policy_for(self._drawing()), NO_POLICY),
+            shadow=slot.take("shadow", policy_for(self._drawing()), None),
             pins=slot.take("pins", fields.many(_read_pin), ()),
             diversity=slot.take("diversity", self._diversity(), None),
             caps=slot.take("caps", fields.many(_read_cap), ()),
@@ -134,6 +135,11 @@ class _Reading:
 
     def _purposes(self) -> Reader[tuple[str, ...]]:
         return fields.distinct(fields.many(fields.known(self._declared.schema.purposes, "purpose")))
+
+    def _drawing(self) -> Drawing:
+        declared = self._declared
+        tables = (declared.tables[self._table],) if self._table in declared.tables else ()
+        return Drawing((self._kind,) if self._kind else (), tables, declared.schema)
 
     def _diversity(self) -> Reader[Diversity]:
         table = self._declared.tables.get(self._table)

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from compiler.build import Built, build
+from compiler.diagnostics import render
 from contracts.bundle import write_file
 from deploy.outcome import Outcome
 
@@ -41,4 +42,6 @@ def _text(built: Built, output: Path, size: int) -> str:
     for model in built.report.models:
         difference = f"{model.largest_difference:.1e}"
         lines.append(f"model {model.name}: parity held at {model.points:,} points, largest difference {difference}")
+    if built.report.warnings:
+        lines.insert(0, render(built.report.warnings) + "\n")
     return "\n".join(lines)

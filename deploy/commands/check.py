@@ -6,9 +6,11 @@ examples:
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from compiler.build import check
+from compiler.diagnostics import Problem, render
 from deploy.outcome import Outcome
 
 
@@ -18,7 +20,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> Outcome:
-    """Checks the sources; problems come as the error that carries them all."""
-    sources = check(options.folder)
-    text = f"{options.folder}: {len(sources.rules)} expressions and {len(sources.slots)} slots, no problems"
-    return Outcome({"problems": []}, text)
+    """Checks the sources; errors come as the error that carries all problems, warnings with the outcome."""
+    sound = check(options.folder)
+    counts = f"{len(sound.sources.rules)} expressions and {len(sound.sources.slots)} slots"
+    summary = f"{options.folder}: {counts}, {_count(sound.warnings)}"
+    text = f"{render(sound.warnings)}\n\n{summary}" if sound.warnings else summary
+    return Outcome({"problems": sound.warnings}, text)
+
+
+def _count(warnings: Sequence[Problem]) -> str:
+    match len(warnings):
+        case 0:
+            return "no problems"
+        case 1:
+            return "1 warning"
+        case count:
+            return f"{count} warnings"

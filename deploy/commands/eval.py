@@ -3,30 +3,37 @@
 The file holds `now`, `request`, `visitor_state`, `visitor` and `item` as JSON. Types follow the values: 1 is an int,
 1.0 a double, a list holds strings, an object maps strings to doubles; `now` is an RFC 3339 instant.
 
+With --batch, the cases of a file in the form of CEL's conformance tests are run and judged instead.
+
 examples:
   edgewise eval 'visitor.affinity[item.category] > 0.2' --with features.json
   edgewise eval 'now.getHours("America/New_York") < 12' --with features.json --json
+  edgewise eval --batch cases.json --json
 """
 
 import argparse
+from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+from tqdm import tqdm
 
 from compiler.cel.check import check_alone
-from compiler.cel.lower import lower
+from compiler.cel.lower import lower_trial
 from compiler.places import SourceText, Text
 from compiler.reading.expressions import ALONE, Expression
 from contracts.catalog import ColumnSpec, TableSpec
-from contracts.codec import Contract, decode_json
+from contracts.codec import MAX_SECTION_BYTES, Contract, decode_json
 from contracts.errors import ContractError, RuleError
 from contracts.features import FeatureSchema, FeatureSpec, FeatureValue, Root, Value, ValueType, conform
 from contracts.rule_ir import Rule
+from deploy.conformance import Case, run_cases
 from deploy.outcome import Outcome
-from engine.programs.plan import plan_request
-from engine.programs.values import CelValue, Duration, Scope, Timestamp
+from engine.programs.functions.formatting import text_of
+from engine.programs.plan import plan_trial
+from engine.programs.values import CelValue, Duration, OptionalValue, Scope, Timestamp
 from engine.snapshot import Column, Table
 
 _TYPES: dict[type, ValueType] = {
@@ -52,12 +59,17 @@ class Surroundings(Contract, frozen=True):
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the words after `eval`."""
-    parser.add_argument("expression", help="a CEL expression")
+    parser.add_argument("expression", nargs="?", help="a CEL expression")
     parser.add_argument("--with", dest="file", type=Path, help="a JSON file with the values to read")
+    parser.add_argument("--batch", type=Path, metavar="FILE", help="a JSON file of conformance cases to run")
 
 
 def run(options: argparse.Namespace) -> Outcome:
     """Checks, lowers and runs the expression as the engine would. An error of the rule makes the exit code 1."""
+    if options.batch is not None:
+        return _batch(options.batch)
+    if options.expression is None:
+        raise ContractError("there is nothing to try: give an expression, or --batch FILE", "expression")
     values = decode_json(options.file.read_bytes(), Surroundings) if options.file else Surroundings()
     if values.now.tzinfo is None:
         raise ContractError("lacks its zone: add Z or an offset", "$.now")
@@ -65,24 +77,44 @@ def run(options: argparse.Namespace) -> Outcome:
     table = TableSpec(name="item", columns=tuple(_columns(values.item)), rows=1)
     rule = _lowered(options.expression, schema, table)
     try:
-        value = _readable(plan_request(rule, schema, table)(_scope(values)))
+        value = _readable(plan_trial(rule, schema, table)(_scope(values)))
     except RuleError as error:
         return Outcome({"type": rule.type, "error": error.message}, f"error: {error.message}", 1)
     return Outcome({"type": rule.type, "value": value}, f"{value!r}  ({rule.type})")
 
 
-def _readable(value: CelValue) -> CelValue:
+def _batch(file: Path) -> Outcome:
+    """Runs the cases of a file. A failed one makes the exit code 1."""
+    cases = decode_json(file.read_bytes(), tuple[Case, ...], max_bytes=MAX_SECTION_BYTES)
+    results = run_cases(tqdm(cases, desc="cases", unit="", leave=False, disable=None))
+    counts = Counter(each.outcome for each in results)
+    failed = [f"FAIL {each.id}: {each.why}" for each in results if each.outcome == "fail"]
+    skipped = Counter(each.why for each in results if each.outcome == "skip")
+    lines = [*failed, *(f"skipped {count}: {why}" for why, count in skipped.most_common())]
+    total = f"{counts['pass']} of {len(results) - counts['skip']} pass, {counts['skip']} are skipped"
+    return Outcome({"results": results}, "\n".join([*lines, total]), 1 if failed else 0)
+
+
+def _readable(value: CelValue) -> object:
+    """The value as JSON has it; what JSON has no word for, as CEL writes it."""
     match value:
         case Timestamp():
             return (_EPOCH + timedelta(microseconds=value // 1000)).isoformat()
         case Duration():
             return f"{value / 1e9:g}s"
-    return value
+        case OptionalValue():
+            return [_readable(held) for held in value.held]
+        case tuple():
+            return [_readable(item) for item in value]
+        case Mapping():
+            return {text_of(key): _readable(item) for key, item in value.items()}
+    return text_of(value) if isinstance(value, bytes) else value
 
 
 def _lowered(text: str, schema: FeatureSchema, table: TableSpec) -> Rule:
     written = Text(text, SourceText("expression", text), range(len(text) + 1))
-    return lower(check_alone(Expression("expression", written, ALONE, ()), schema, table.columns))
+    checked = check_alone(Expression("expression", written, ALONE, ()), schema, table.columns)
+    return lower_trial(checked.tree, text)
 
 
 def _features(values: Surroundings) -> list[FeatureSpec]:

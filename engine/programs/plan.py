@@ -4,25 +4,52 @@ Each node becomes a closure over those of its children. What reads nothing is co
 there is left to be raised whenever the rule runs, where && || and ?: may absorb it.
 """
 
+from base64 import b64decode
 from collections.abc import Callable, Sequence
 
 from contracts.catalog import TableSpec
 from contracts.errors import ExpiredError, RuleError
 from contracts.features import FeatureSchema, Root
-from contracts.rule_ir import Call, Const, Has, ListOf, MapOf, Node, Read, Rule
+from contracts.rule_ir import Call, Const, Dispatch, Has, ListOf, MacroCall, MapOf, Node, Read, Rule, Variable
 from engine.programs import reading
+from engine.programs.dispatch import as_bool, dispatched
 from engine.programs.functions import FUNCTIONS, LazyFunction
-from engine.programs.values import CelValue, Duration, RequestProgram, Scope, Timestamp
+from engine.programs.macros import MACROS, planned
+from engine.programs.types import BOOL, CelType
+from engine.programs.values import (
+    CelValue,
+    Duration,
+    OptionalValue,
+    RequestProgram,
+    Scope,
+    Timestamp,
+    TypeValue,
+    Uint,
+    as_map,
+)
 from engine.programs.verify import Verified, children, verify
 
-_NOTHING = Scope(0, frozenset(), {}, {}, {})
-_TIMES: dict[str, type[Timestamp] | type[Duration]] = {"timestamp": Timestamp, "duration": Duration}
+NOTHING = Scope(0, frozenset(), {}, {}, {})
+_MAKERS: dict[str, Callable[..., CelValue]] = {
+    "timestamp": Timestamp,
+    "duration": Duration,
+    "uint": Uint,
+    "type": TypeValue,
+    "bytes": b64decode,
+}
 
 
 def plan_request(rule: Rule, schema: FeatureSchema, table: TableSpec | None = None) -> RequestProgram:
     """Plans a rule as a closure. Raises `NotRunnableError`; the closure raises `RuleError` naming the rule."""
     verified = verify(rule, schema, table)
     return named(closures(verified, table)[-1], rule.name)
+
+
+def plan_trial(
+    rule: Rule, schema: FeatureSchema, table: TableSpec | None, variables: Sequence[CelType] = ()
+) -> RequestProgram:
+    """Plans an expression on trial: `variables` of these types stand in the first slots, and types may be open."""
+    return closures(verify(rule, schema, table, variables), table)[-1]
 
 
 def named(program: RequestProgram, name: str) -> RequestProgram:
@@ -51,7 +78,7 @@ class _Planner:
     """The closures so far, and which of them depend on nothing."""
 
     def __init__(self, verified: Verified, table: TableSpec | None) -> None:
-        self.features = verified.features
+        self.verified = verified
         self.columns = {spec.name: spec for spec in table.columns} if table else {}
         self.programs: list[RequestProgram] = []
         self.is_constant: list[bool] = []
@@ -59,27 +86,34 @@ class _Planner:
     def add(self, node: Node) -> None:
         """Plans the next node."""
         program = self._planned(node)
-        parts = children(node)
-        is_constant = isinstance(node, Const) or (
-            not isinstance(node, Read | Has) and all(self.is_constant[part] for part in parts)
-        )
+        varies = isinstance(node, Read | Has | Variable | MacroCall)
+        is_constant = not varies and all([self.is_constant[part] for part in children(node)])
         self.programs.append(_folded(program) if is_constant else program)
         self.is_constant.append(is_constant)
 
     def _planned(self, node: Node) -> RequestProgram:
         match node:
             case Const():
-                return _constant(_TIMES[node.type](node.value) if node.type in _TIMES else node.value)  # type: ignore[arg-type]
+                return _constant(literal(node))
             case Read():
                 return self._read(node.root, node.field)
             case Has():
                 return reading.succeeds(self._read(node.root, node.field))
             case Call():
-                return _called(node.function, [self.programs[arg] for arg in node.args])
+                return _called(node.function, self._all(node.args))
+            case Dispatch():
+                return dispatched(node.name, self._all(node.args))
             case ListOf():
-                return _list([self.programs[item] for item in node.items])
+                return _list(self._all(node.items), node.optional)
             case MapOf():
-                return _map([self.programs[key] for key in node.keys], [self.programs[value] for value in node.values])
+                return _map(self._all(node.keys), self._all(node.values), node.optional)
+            case Variable():
+                return _variable(node.slot)
+            case MacroCall():
+                return self._macro(node)
+
+    def _all(self, places: Sequence[int]) -> list[RequestProgram]:
+        return [self.programs[place] for place in places]
 
     def _read(self, root: Root, field: str) -> RequestProgram:
         if root is Root.ITEM:
@@ -88,16 +122,34 @@ class _Planner:
             return reading.now
         if root is Root.SCORE:
             return reading.score
-        return reading.feature(self.features[root, field])
+        return reading.feature(self.verified.features[root, field])
+
+    def _macro(self, node: MacroCall) -> RequestProgram:
+        macro, types = MACROS[node.macro], self.verified.types
+        *conditions, last = node.bodies
+        bodies = [self.programs[body] if types[body] == BOOL else as_bool(self.programs[body]) for body in conditions]
+        is_open = macro.body == "bool" and types[last] != BOOL
+        bodies.append(as_bool(self.programs[last]) if is_open else self.programs[last])
+        return planned(macro, self.programs[node.over], node.slots, bodies, self.verified.slots)
+
+
+def literal(node: Const) -> CelValue:
+    """The CEL value of a literal."""
+    make = _MAKERS.get(node.type)
+    return make(node.value) if make else node.value
 
 
 def _constant(value: CelValue) -> RequestProgram:
     return lambda scope: value
 
 
+def _variable(slot: int) -> RequestProgram:
+    return lambda scope: scope.variables[slot]
+
+
 def _folded(program: RequestProgram) -> RequestProgram:
     try:
-        return _constant(program(_NOTHING))
+        return _constant(program(NOTHING))
     except RuleError:
         return program
 
@@ -122,15 +174,35 @@ def _binary(run: Callable[..., CelValue], left: RequestProgram, right: RequestPr
     return lambda scope: run(left(scope), right(scope))
 
 
-def _list(items: Sequence[RequestProgram]) -> RequestProgram:
-    return lambda scope: tuple([item(scope) for item in items])
+def _list(items: Sequence[RequestProgram], optional: Sequence[int]) -> RequestProgram:
+    if not optional:
+        return lambda scope: tuple([item(scope) for item in items])
 
-
-def _map(keys: Sequence[RequestProgram], values: Sequence[RequestProgram]) -> RequestProgram:
     def run(scope: Scope) -> CelValue:
-        names = [key(scope) for key in keys]
-        if len(set(names)) < len(names):
-            raise RuleError("a map literal repeats a key")
-        return dict(zip(names, [value(scope) for value in values], strict=True))  # type: ignore[arg-type]
+        made: list[CelValue] = []
+        for place, item in enumerate(items):
+            value = item(scope)
+            made += _held(value) if place in optional else (value,)
+        return tuple(made)
 
     return run
+
+
+def _map(keys: Sequence[RequestProgram], values: Sequence[RequestProgram], optional: Sequence[int]) -> RequestProgram:
+    def run(scope: Scope) -> CelValue:
+        entries: list[tuple[CelValue, CelValue]] = []
+        for place, (key, value) in enumerate(zip(keys, values, strict=True)):
+            name, given = key(scope), value(scope)
+            entries += [(name, held) for held in (_held(given) if place in optional else (given,))]
+        made = as_map(entries)
+        if len(made) < len(entries):
+            raise RuleError("a map literal repeats a key")
+        return made
+
+    return run
+
+
+def _held(value: CelValue) -> tuple[CelValue, ...]:
+    if isinstance(value, OptionalValue):
+        return value.held
+    raise RuleError("what may be left out is an optional")

@@ -1,22 +1,26 @@
 """CEL types as rules and functions spell them: `int`, `list(string)`, `map(string,double)`, and variables `A`, `B`.
 
-`dyn` is what mixed lists hold; only type variables take it. `never` is the element of an empty list and fits
-everywhere. Types of the IR come from outside, so each is parsed, bounded and compared, and never believed.
+`dyn` is what mixed lists hold; only type variables take it. `never` is the element of an empty list or optional and
+fits everywhere. Types of the IR come from outside, so each is parsed, bounded and compared, and never believed.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from contracts.errors import NotRunnableError
 from contracts.features import ValueType
 
-MAX_TYPE_LENGTH = 64
-_SCALARS = frozenset({"bool", "int", "double", "string", "null", "timestamp", "duration", "dyn"})
+MAX_TYPE_LENGTH = 256
+_SCALARS = frozenset(
+    {"bool", "int", "uint", "double", "string", "bytes", "null", "timestamp", "duration", "type", "dyn"}
+)
+_CONTAINERS = {"list": 1, "optional": 1, "map": 2}
 VARIABLES = frozenset({"A", "B"})
 
 
 class CelType(NamedTuple):
-    """One type; `of` holds the element of a list, or the key and value of a map."""
+    """One type; `of` holds the element of a list or optional, or the key and value of a map."""
 
     name: str
     of: tuple["CelType", ...] = ()
@@ -26,6 +30,7 @@ class CelType(NamedTuple):
 
 
 BOOL, INT, DOUBLE, STRING = CelType("bool"), CelType("int"), CelType("double"), CelType("string")
+BYTES, UINT = CelType("bytes"), CelType("uint")
 TIMESTAMP, DURATION, DYN, NEVER = CelType("timestamp"), CelType("duration"), CelType("dyn"), CelType("never")
 STRINGS = CelType("list", (STRING,))
 NUMBERS = CelType("map", (STRING, DOUBLE))
@@ -41,6 +46,7 @@ TYPE_OF_VALUES: dict[ValueType, CelType] = {
 }
 
 
+@lru_cache(maxsize=4_096)
 def parse(text: str, variables: frozenset[str] = frozenset()) -> CelType:
     """Reads a type, or with `variables` one of a signature. Raises `NotRunnableError` for an unknown one."""
     spelled = text.replace(" ", "")
@@ -49,12 +55,10 @@ def parse(text: str, variables: frozenset[str] = frozenset()) -> CelType:
     if spelled in _SCALARS or spelled in variables:
         return CelType(spelled)
     name, _, rest = spelled.partition("(")
-    if name == "list" and rest.endswith(")"):
-        return CelType("list", (parse(rest[:-1], variables),))
-    key, comma, value = rest[:-1].partition(",")
-    if name == "map" and rest.endswith(")") and comma:
-        return CelType("map", (parse(key, variables), parse(value, variables)))
-    raise NotRunnableError(f"type {text!r} is not one that this engine knows")
+    of = rest[:-1].split(",", 1) if name == "map" else [rest[:-1]]
+    if len(of) != _CONTAINERS.get(name) or not rest.endswith(")"):
+        raise NotRunnableError(f"type {text!r} is not one that this engine knows")
+    return CelType(name, tuple([parse(part, variables) for part in of]))
 
 
 def join(left: CelType, right: CelType) -> CelType:

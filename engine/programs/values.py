@@ -1,11 +1,11 @@
 """What programs read and give: the scope of a request, a batch of candidates, a computed column.
 
-Closures work on CEL values: None, bool, int, float, str, tuples, dicts with string keys, and `Timestamp` and
-`Duration`, which count nanoseconds. Columns hold times as int64 microseconds, so a column program whose times could
-be finer is refused when it is planned. Nothing here knows rules or functions.
+Closures work on CEL values: None, bool, int, float, str, bytes, tuples for lists, mappings (a dict when all keys are
+strings, else a `KeyedMap`), and the classes below. Columns hold times as int64 microseconds, so a column program
+whose times could be finer is refused when it is planned. Nothing here knows rules or functions.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeAlias
@@ -18,8 +18,6 @@ from contracts.features import FeatureValue, Value
 from engine.snapshot import Array, Column, Table
 
 Mask: TypeAlias = NDArray[np.bool_]
-CelValue: TypeAlias = bool | int | float | str | tuple["CelValue", ...] | Mapping[str, "CelValue"] | None
-
 NANOSECONDS_PER_MICROSECOND = 1_000
 
 
@@ -35,11 +33,72 @@ class Duration(int):
     __slots__ = ()
 
 
+class Uint(int):
+    """An unsigned 64-bit integer."""
+
+    __slots__ = ()
+
+
+class TypeValue(str):
+    """A type as a value: its name."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OptionalValue:
+    """A value that may be absent: `held` is empty, or holds the one value."""
+
+    held: tuple["CelValue", ...] = ()
+
+
+CelMap: TypeAlias = Mapping["CelValue", "CelValue"] | dict[str, float]  # the second one as features have it
+CelValue: TypeAlias = bool | int | float | str | bytes | tuple["CelValue", ...] | CelMap | OptionalValue | None
+
+_KEY_TYPES = frozenset({int, Uint, float, str})
+
+
+class KeyedMap(Mapping[CelValue, CelValue]):
+    """A map whose keys are not all strings: 1, 1u and 1.0 are one key, true is another."""
+
+    __slots__ = ("_entries",)
+
+    def __init__(self, entries: Iterable[tuple[CelValue, CelValue]]) -> None:
+        self._entries = {_identity(key): (key, value) for key, value in entries}
+
+    def __getitem__(self, key: CelValue) -> CelValue:
+        return self._entries[_identity(key)][1]
+
+    def __iter__(self) -> Iterator[CelValue]:
+        return (key for key, _ in self._entries.values())
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
+def as_map(entries: Sequence[tuple[CelValue, CelValue]]) -> Mapping[CelValue, CelValue]:
+    """A map of these entries. Raises `RuleError` for a value that cannot be a key."""
+    kinds = {type(key) for key, _ in entries}
+    if kinds <= {str}:
+        return dict(entries)
+    if kinds <= {bool, int, Uint, str}:
+        return KeyedMap(entries)
+    raise RuleError("a map's keys are strings, ints, uints and bools")
+
+
+def _identity(key: CelValue) -> Hashable:
+    """What equal keys share; a value that cannot be a key shares nothing."""
+    if isinstance(key, bool):
+        return bool, key
+    return key if type(key) in _KEY_TYPES else object()
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """The values of one request by root; `now` in microseconds. With a `table` and `row`, `item` may be read too.
 
-    `score` is the row's score, once it is known: rules that run over candidates may read it.
+    `score` is the row's score, once it is known: rules that run over candidates may read it. `variables` are what
+    macros bound, by slot.
     """
 
     now: int
@@ -50,10 +109,17 @@ class Scope:
     table: Table | None = None
     row: int = -1
     score: float | None = None
+    variables: list[CelValue] = field(default_factory=list)
 
     def at(self, table: Table, row: int, score: float | None = None) -> "Scope":
         """The same scope with `item` being one row of a table."""
         return Scope(self.now, self.granted, self.request, self.visitor_state, self.visitor, table, row, score)
+
+    def binding(self, slots: int) -> "Scope":
+        """The same scope with room for this many variables, the known ones kept: for a macro to fill."""
+        room = self.variables + [None] * (slots - len(self.variables))
+        roots = (self.now, self.granted, self.request, self.visitor_state, self.visitor)
+        return Scope(*roots, self.table, self.row, self.score, room)
 
 
 @dataclass(frozen=True, eq=False)

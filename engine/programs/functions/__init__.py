@@ -10,15 +10,40 @@ from engine.programs.functions.containers import CONTAINERS
 from engine.programs.functions.conversion import CONVERSIONS
 from engine.programs.functions.declaration import Declaration, Function, LazyFunction
 from engine.programs.functions.domain import DOMAIN
+from engine.programs.functions.formatting import FORMATTING
 from engine.programs.functions.logic import LOGIC
+from engine.programs.functions.mathematics import MATHEMATICS
 from engine.programs.functions.numbers import NUMBERS
+from engine.programs.functions.octets import OCTETS
+from engine.programs.functions.optionals import OPTIONALS
+from engine.programs.functions.patterns import PATTERNS
+from engine.programs.functions.sequences import SEQUENCES
+from engine.programs.functions.text_parts import TEXT_PARTS
 from engine.programs.functions.texts import TEXTS
 from engine.programs.functions.times import TIMES
+from engine.programs.functions.unsigned import UNSIGNED
 
-__all__ = ["FUNCTIONS", "Declaration", "Function", "LazyFunction"]
+__all__ = ["FUNCTIONS", "TABLES", "Declaration", "Function", "LazyFunction"]
 
+TABLES: dict[str, tuple[Function | LazyFunction, ...]] = {
+    "Logic": LOGIC,
+    "Comparison": COMPARISONS,
+    "Numbers": NUMBERS,
+    "Unsigned numbers": UNSIGNED,
+    "Mathematics": MATHEMATICS,
+    "Strings": TEXTS,
+    "Parts of strings": TEXT_PARTS,
+    "Formatting": FORMATTING,
+    "Patterns": PATTERNS,
+    "Bytes": OCTETS,
+    "Lists and maps": CONTAINERS,
+    "Sequences and sets": SEQUENCES,
+    "Optionals": OPTIONALS,
+    "Conversion": CONVERSIONS,
+    "Times": TIMES,
+    "Parts of times": ACCESSORS,
+    "For shops": DOMAIN,
+}
 FUNCTIONS: dict[str, Function | LazyFunction] = {
-    function.id: function
-    for table in (LOGIC, COMPARISONS, NUMBERS, TEXTS, CONTAINERS, CONVERSIONS, TIMES, ACCESSORS, DOMAIN)
-    for function in table
+    function.id: function for table in TABLES.values() for function in table
 }

@@ -1,6 +1,6 @@
 """== != < <= > >= - by the mathematical value of numbers, by code points of strings; NaN equals nothing.
 
-True is not 1, and values of different kinds are unequal, never an error.
+True is not 1, and values of different kinds are unequal, never an error: 1 == 1u == 1.0 holds, as numbers.
 """
 
 import operator
@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from engine.programs.functions.declaration import Function
-from engine.programs.values import CelValue, Operand, Texts
+from engine.programs.values import CelValue, Operand, OptionalValue, Texts, Uint
 from engine.snapshot import Array
 
-_NUMBERS = frozenset({int, float})
+_NUMBERS = frozenset({int, Uint, float})
 
 
 def equal(left: CelValue, right: CelValue) -> bool:
@@ -21,8 +21,22 @@ def equal(left: CelValue, right: CelValue) -> bool:
     if isinstance(left, tuple) and isinstance(right, tuple):
         return len(left) == len(right) and all(map(equal, left, right))
     if isinstance(left, Mapping) and isinstance(right, Mapping):
-        return left.keys() == right.keys() and all(equal(value, right[key]) for key, value in left.items())
-    return (kind is other or (kind in _NUMBERS and other in _NUMBERS)) and left == right
+        return len(left) == len(right) and all(
+            key in right and equal(value, right[key])  # type: ignore[index]
+            for key, value in left.items()
+        )
+    if isinstance(left, OptionalValue) and isinstance(right, OptionalValue):
+        return equal(left.held, right.held)
+    if kind is other:
+        return left == right
+    return kind in _NUMBERS and other in _NUMBERS and _as_doubles(left, right)
+
+
+def _as_doubles(left: CelValue, right: CelValue) -> bool:
+    """An int against a double is compared as a double, as in the reference; int against uint exactly."""
+    if isinstance(left, float) or isinstance(right, float):
+        return float(left) == float(right)  # type: ignore[arg-type]
+    return left == right
 
 
 def unequal(left: CelValue, right: CelValue) -> bool:
@@ -43,7 +57,9 @@ def _unequal_coded(left: Texts | str, right: Texts | str) -> Operand:
 _KINDS = {
     "bool": ("bool", "false", "true"),
     "int64": ("int", "1", "2"),
+    "uint64": ("uint", "1u", "2u"),
     "double": ("double", "1.5", "2.5"),
+    "bytes": ("bytes", "b'a'", "b'b'"),
     "string": ("string", "'a'", "'b'"),
     "timestamp": ("timestamp", "timestamp('2017-11-27T00:00:00Z')", "timestamp('2017-11-28T00:00:00Z')"),
     "duration": ("duration", "duration('1h')", "duration('2h')"),
@@ -60,7 +76,7 @@ def _orders(
             name=f"_{sign}_",
             params=(kind, kind),
             result="bool",
-            doc=f"Whether the first {kind} is {words} the second.",
+            doc=f"Whether the first is {words} the second; both of one type.",
             example=f"{low} {sign} {high}" if "<" in sign else f"{high} {sign} {low}",
             run=run,
             numeric=numeric,

@@ -1,4 +1,4 @@
-"""Lists and maps: what is in them, what stands where. Keys of maps are strings.
+"""Lists and maps: what is in them, what stands where. Keys of maps are strings, ints, uints or bools.
 
 Two shapes are fast in columns. A map or list of the request, asked by an item's string as in
 `visitor.affinity[item.category]` or `item.id in visitor.items`, is looked up per distinct string; an item's own list
@@ -15,8 +15,11 @@ from contracts.errors import RuleError
 from engine.programs.arrays import looked_up, mapped, some
 from engine.programs.functions.comparison import equal
 from engine.programs.functions.declaration import Function
-from engine.programs.values import CelValue, Lists, Operand, Texts
+from engine.programs.limits import bounded
+from engine.programs.values import CelValue, Lists, Operand, OptionalValue, Texts, Uint
 from engine.snapshot import Array
+
+_HASHABLE = frozenset({bool, int, Uint, float, str})
 
 
 def contains(value: CelValue, items: tuple[CelValue, ...]) -> bool:
@@ -26,24 +29,31 @@ def contains(value: CelValue, items: tuple[CelValue, ...]) -> bool:
     return any(equal(value, item) for item in items)
 
 
-def _has_key(mapping: Mapping[str, CelValue], key: str) -> bool:
-    return key in mapping
+def has_key(mapping: CelValue, key: CelValue) -> bool:
+    """Whether a map has a key; of an optional, whether it holds a map that has it."""
+    if isinstance(mapping, OptionalValue):
+        return bool(mapping.held) and has_key(mapping.held[0], key)
+    if not isinstance(mapping, Mapping):
+        raise RuleError("only a map has keys")
+    return type(key) in _HASHABLE and key in mapping
 
 
-def _in_map(key: str, mapping: Mapping[str, CelValue]) -> bool:
-    return key in mapping
-
-
-def _entry(mapping: Mapping[str, CelValue], key: str) -> CelValue:
-    if key in mapping:
-        return mapping[key]
+def entry(mapping: CelValue, key: CelValue) -> CelValue:
+    """The value of a key. Raises `RuleError` when there is none."""
+    if has_key(mapping, key):
+        return mapping[key]  # type: ignore[index]
     raise RuleError(f"the map has no key {key!r}")
 
 
-def _element(items: tuple[CelValue, ...], place: int) -> CelValue:
+def element(items: tuple[CelValue, ...], place: int) -> CelValue:
+    """The element at a place. Raises `RuleError` outside the list."""
     if 0 <= place < len(items):
         return items[place]
     raise RuleError(f"place {place} is outside the list of {len(items)}")
+
+
+def _in_map(key: CelValue, mapping: CelValue) -> bool:
+    return has_key(mapping, key)
 
 
 def _get(mapping: Mapping[str, float], key: str, default: float) -> float:
@@ -148,7 +158,7 @@ CONTAINERS = (
     Function(
         id="in_map",
         name="@in",
-        params=("string", "map(string,B)"),
+        params=("A", "map(A,B)"),
         result="bool",
         doc="Whether a map has a key.",
         example="'a' in {'a': 1.0}",
@@ -163,27 +173,27 @@ CONTAINERS = (
         result="A",
         doc="The element at a place, counted from 0; an error outside the list.",
         example="['a', 'b'][1] == 'b'",
-        run=_element,
+        run=element,
     ),
     Function(
         id="index_map",
         name="_[_]",
-        params=("map(string,B)", "string"),
+        params=("map(A,B)", "A"),
         result="B",
         doc="The value of a key; an error when the map lacks it.",
         example="{'a': 1.0}['a'] == 1.0",
-        run=_entry,
+        run=entry,
         coded={"double": _entry_coded},
         listed=_entry_listed,
     ),
     Function(
         id="has_key",
         name="has",
-        params=("map(string,B)", "string"),
+        params=("map(A,B)", "A"),
         result="bool",
         doc="Whether a map has a key, as written with `has(map.key)`.",
         example="has({'a': 1.0}.a)",
-        run=_has_key,
+        run=has_key,
         coded={"bool": _has_key_coded},
         listed=_has_key_listed,
     ),
@@ -201,8 +211,8 @@ CONTAINERS = (
     ),
     _size("size_list", "list(A)", "size(['a', 'b']) == 2", is_member=False),
     _size("list_size", "list(A)", "['a', 'b'].size() == 2", is_member=True),
-    _size("size_map", "map(string,B)", "size({'a': 1.0}) == 1", is_member=False),
-    _size("map_size", "map(string,B)", "{'a': 1.0}.size() == 1", is_member=True),
+    _size("size_map", "map(A,B)", "size({'a': 1.0}) == 1", is_member=False),
+    _size("map_size", "map(A,B)", "{'a': 1.0}.size() == 1", is_member=True),
     Function(
         id="add_list",
         name="_+_",
@@ -210,6 +220,6 @@ CONTAINERS = (
         result="list(A)",
         doc="One list after the other.",
         example="['a'] + ['b'] == ['a', 'b']",
-        run=operator.add,
+        run=lambda left, right: bounded(operator.add(left, right)),
     ),
 )

@@ -1,6 +1,7 @@
-"""int(), double(), string(), bool() - strict readers: no blanks, no other bases, nothing outside the range.
+"""int(), double(), string(), bool(), dyn(), type().
 
-`timestamp()` and `duration()` live with the times.
+Readers of strings are strict: no blanks, no other bases, nothing outside the range. What makes uint, bytes and times
+lives with them.
 """
 
 import math
@@ -13,15 +14,30 @@ from contracts.errors import RuleError
 from engine.programs.arrays import some
 from engine.programs.functions.declaration import Function
 from engine.programs.functions.numbers import in_int64
-from engine.programs.values import CelValue, Operand
+from engine.programs.values import CelValue, Duration, Operand, OptionalValue, Timestamp, TypeValue, Uint
 from engine.snapshot import Array
 
 _TWO_63 = 2.0**63
 _INT = re.compile(r"[+-]?[0-9]{1,64}")
-_DOUBLE = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_DOUBLE = re.compile(r"[+-]?(([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|inf|infinity|nan)", re.IGNORECASE)
 _BOOLS = dict.fromkeys(("1", "t", "true", "TRUE", "True"), True) | dict.fromkeys(
     ("0", "f", "false", "FALSE", "False"), False
 )
+_TYPES: dict[type, str] = {
+    bool: "bool",
+    int: "int",
+    Uint: "uint",
+    float: "double",
+    str: "string",
+    bytes: "bytes",
+    tuple: "list",
+    type(None): "null_type",
+    Timestamp: "google.protobuf.Timestamp",
+    Duration: "google.protobuf.Duration",
+    TypeValue: "type",
+    OptionalValue: "optional_type",
+}
+TYPE_NAMES = frozenset(_TYPES.values()) | {"map"}
 _LEAST_EXPONENT, _EXPONENT_LIMIT = -4, 6  # as C's %g and Go's strconv 'g' with the shortest digits write a double
 
 
@@ -78,7 +94,29 @@ def _string_of_double(value: float) -> str:
     return f"{mantissa:f}e{exponent:+03d}"
 
 
+def _type_of(value: CelValue) -> TypeValue:
+    return TypeValue(_TYPES.get(type(value), "map"))
+
+
 CONVERSIONS = (
+    Function(
+        id="to_dyn",
+        name="dyn",
+        params=("A",),
+        result="dyn",
+        doc="The value, of a type that is left open: for lists of mixed values.",
+        example="dyn(1) == dyn(1)",
+        run=_identity,
+    ),
+    Function(
+        id="type",
+        name="type",
+        params=("A",),
+        result="type",
+        doc="The type of a value, to compare with another: int, string, list, google.protobuf.Timestamp ...",
+        example="type(1) == int",
+        run=_type_of,
+    ),
     Function(
         id="double_to_int64",
         name="int",

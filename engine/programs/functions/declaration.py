@@ -13,6 +13,8 @@ from engine.programs.types import VARIABLES, CelType, parse
 from engine.programs.values import CelValue, ColumnStep, Operand, RequestProgram
 from engine.snapshot import Array
 
+_WRITTEN = {"math.@max": "math.greatest", "math.@min": "math.least", "@sortByAssociatedKeys": "sortBy"}
+_UNPADDED = {"": "", "[": "[", "]": "]", "[?": "[?", "?.": ".?"}
 ColumnForm = Callable[..., Operand]
 
 
@@ -21,7 +23,8 @@ class Declaration:
     """The signature of a function in CEL types, `A` and `B` being variables; `name` is how CEL text calls it.
 
     `is_own` marks functions that are not CEL's: the compiler declares those to its checker. `example` is a CEL
-    expression that is true.
+    expression that is true. `literals` are arguments that must be literals, by place, each with what raises
+    `RuleError` for one that will not do.
     """
 
     id: str
@@ -32,23 +35,24 @@ class Declaration:
     example: str
     is_member: bool = False
     is_own: bool = False
+    literals: Mapping[int, Callable[[CelValue], object]] = field(default_factory=dict)
 
     @property
     def signature(self) -> str:
         """How it is written in CEL, with types for values: `string.startsWith(string) -> bool`, `int + int -> int`."""
-        owner, others = self.params[0], ", ".join(self.params[1:])
-        if not self.name.isidentifier():
+        name = _WRITTEN.get(self.name, self.name)
+        if not name.replace(".", "").isidentifier():
             written = self._operation()
         elif self.is_member:
-            written = f"{owner}.{self.name}({others})"
+            written = f"{self.params[0]}.{name}({', '.join(self.params[1:])})"
         else:
-            written = f"{self.name}({', '.join(self.params)})"
+            written = f"{name}({', '.join(self.params)})"
         return f"{written} -> {self.result}"
 
     def _operation(self) -> str:
         """An operator's name has `_` where its operands stand, but for `@in`."""
         first, *signs = self.name.replace("@in", "_in_").split("_")
-        padded = [sign if sign in ("", "[", "]") else f" {sign} " for sign in signs]
+        padded = [_UNPADDED.get(sign, f" {sign} ") for sign in signs]
         return first + "".join(param + sign for param, sign in zip(self.params, padded, strict=True))
 
     @cached_property

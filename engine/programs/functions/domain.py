@@ -5,18 +5,21 @@ argument (`days(now - visitor.last_seen)`).
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Mapping
 
 import numpy as np
 
 from contracts.errors import RuleError
+from engine.hashing import split
 from engine.programs.arrays import some
 from engine.programs.functions.declaration import Function
 from engine.programs.functions.instants import local
+from engine.programs.limits import bounded
 from engine.programs.values import NANOSECONDS_PER_MICROSECOND, Operand
 from engine.snapshot import Array
 
 _DAY_US = 86_400_000_000.0
+_LONGEST_ZIP = 16
 _PARTS_OF_DAY = ((5, "night"), (12, "morning"), (18, "afternoon"), (22, "evening"), (24, "night"))
 
 
@@ -51,42 +54,54 @@ def _log1p_columns(values: Array) -> Operand:
     return np.fromiter(map(math.log1p, defined.tolist()), np.float64, len(defined)), some(is_out)
 
 
-def _least(left: float, right: float) -> float:
-    return left if left <= right else right
+def _decayed(count: float, age: int, half_life: int) -> float:
+    """count * 2^(-age / half_life), an age below 0 being 0."""
+    if half_life <= 0:
+        raise RuleError("a half-life is longer than nothing")
+    return count * math.pow(0.5, max(age, 0) / half_life)
 
 
-def _greatest(left: float, right: float) -> float:
-    return left if left >= right else right
+def _price_band(price: int, bands: Mapping[str, tuple[int, ...]]) -> str:
+    for name, bounds in bands.items():
+        if len(bounds) != 2:
+            raise RuleError(f"price band {name!r} is not [from, below]")
+        if bounds[0] <= price < bounds[1]:
+            return name
+    raise RuleError(f"price {price} is in no band")
 
 
-def _least_columns(left: Array, right: Array) -> Array:
-    return np.where(np.less_equal(left, right), left, right)
+def _price_ending(price: int) -> int:
+    return abs(price) % 100
 
 
-def _greatest_columns(left: Array, right: Array) -> Array:
-    return np.where(np.greater_equal(left, right), left, right)
+def _price_endings(prices: Array) -> Array:
+    return np.abs(np.fmod(prices, 100))
 
 
-def _extreme(name: str, suffix: str, kind: str, doc: str, example: str) -> Function:
-    scalar: Callable[..., float] = _least if name == "min" else _greatest
-    return Function(
-        id=f"{name}_{suffix}",
-        name=name,
-        params=(kind, kind),
-        result=kind,
-        is_own=True,
-        doc=doc,
-        example=example,
-        run=scalar,
-        numeric=_least_columns if name == "min" else _greatest_columns,
-    )
+def _is_within(category: str, ancestor: str) -> bool:
+    return category == ancestor or category.startswith(f"{ancestor.removesuffix('/')}/")
+
+
+def _ancestors(category: str) -> tuple[str, ...]:
+    parts = category.split("/")
+    return bounded(tuple("/".join(parts[:count]) for count in range(1, len(parts) + 1)))
+
+
+def _by_zip(values: Mapping[str, float], zip_code: str, default: float) -> float:
+    """The value of the longest prefix: `100` goes before `1`."""
+    for length in range(min(len(zip_code), _LONGEST_ZIP), 0, -1):
+        if zip_code[:length] in values:
+            return values[zip_code[:length]]
+    return default
+
+
+def _share(salt: str, unit: str) -> float:
+    if "\0" in salt or "\0" in unit:
+        raise RuleError("salts and ids contain no NUL")
+    return split(salt, unit)
 
 
 DOMAIN = (
-    _extreme("min", "int64", "int", "The lesser of two ints.", "min(1, 2) == 1"),
-    _extreme("min", "double", "double", "The lesser of two doubles.", "min(1.5, 2.5) == 1.5"),
-    _extreme("max", "int64", "int", "The greater of two ints.", "max(1, 2) == 2"),
-    _extreme("max", "double", "double", "The greater of two doubles.", "max(1.5, 2.5) == 2.5"),
     Function(
         id="log1p_double",
         name="log1p",
@@ -128,5 +143,76 @@ DOMAIN = (
         doc="An amount of minor units as a price in dollars.",
         example="price_text(349) == '$3.49'",
         run=_price_text,
+    ),
+    Function(
+        id="share_string_string",
+        name="share",
+        params=("string", "string"),
+        result="double",
+        is_own=True,
+        doc="Where an id falls in [0, 1) under a salt, by hash: `share(salt, item.id) < 0.1` is a tenth of them.",
+        example="share('spring', 'item-1') >= 0.0 && share('spring', 'item-1') < 1.0",
+        run=_share,
+    ),
+    Function(
+        id="decayed_double_duration_duration",
+        name="decayed",
+        params=("double", "duration", "duration"),
+        result="double",
+        is_own=True,
+        doc="A count that halves with each half-life of its age, such as `now - visitor.seen`.",
+        example="decayed(8.0, duration('48h'), duration('24h')) == 2.0",
+        run=_decayed,
+    ),
+    Function(
+        id="price_band_int64_map",
+        name="price_band",
+        params=("int", "map(string,list(int))"),
+        result="string",
+        is_own=True,
+        doc="The name of the band in which a price lies, each band being [from, below]; an error outside all bands.",
+        example="price_band(349, {'low': [0, 300], 'middle': [300, 1000]}) == 'middle'",
+        run=_price_band,
+    ),
+    Function(
+        id="price_ending_int64",
+        name="price_ending",
+        params=("int",),
+        result="int",
+        is_own=True,
+        doc="The last two digits of an amount of minor units.",
+        example="price_ending(1299) == 99",
+        run=_price_ending,
+        numeric=_price_endings,
+    ),
+    Function(
+        id="is_within_string_string",
+        name="is_within",
+        params=("string", "string"),
+        result="bool",
+        is_own=True,
+        doc="Whether a category, a path with /, is another one or lies below it.",
+        example="is_within('Dairy/Milk/Oat', 'Dairy/Milk') && !is_within('Dairy/Milkshake', 'Dairy/Milk')",
+        run=_is_within,
+    ),
+    Function(
+        id="ancestors_string",
+        name="ancestors",
+        params=("string",),
+        result="list(string)",
+        is_own=True,
+        doc="A category, a path with /, and all above it, from the top.",
+        example="ancestors('Dairy/Milk/Oat') == ['Dairy', 'Dairy/Milk', 'Dairy/Milk/Oat']",
+        run=_ancestors,
+    ),
+    Function(
+        id="by_zip_map_string_double",
+        name="by_zip",
+        params=("map(string,double)", "string", "double"),
+        result="double",
+        is_own=True,
+        doc="The value of the longest prefix of a zip code that the map has, else the default.",
+        example="by_zip({'1': 5.0, '100': 3.5}, '10001', 9.0) == 3.5",
+        run=_by_zip,
     ),
 )

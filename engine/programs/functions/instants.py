@@ -19,7 +19,7 @@ MAX_DURATION_NS = 315_576_000_001 * SECOND_NS - 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNITS_NS = {"h": 3600 * SECOND_NS, "m": 60 * SECOND_NS, "s": SECOND_NS, "ms": 1_000_000, "us": 1_000, "ns": 1}
 _TIMESTAMP = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt]((?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2})"
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt]((?:[01][0-9]|2[0-3]):[0-9]{2}:)([0-9]{2})"
     r"(?:\.([0-9]{1,18}))?(?:[Zz]|([+-][0-9]{2}:[0-9]{2}))"
 )
 _LENGTH = r"(?:([0-9]{1,18})(?:\.([0-9]{0,18}))?|\.([0-9]{1,18}))(h|ms|us|ns|m|s)"
@@ -29,17 +29,18 @@ _OFFSET = re.compile(r"([+-]?)([0-9]{1,2}):([0-9]{2})")
 
 
 def timestamp_of(text: str) -> Timestamp:
-    """Reads RFC 3339; what is finer than nanoseconds is cut."""
+    """Reads RFC 3339; what is finer than nanoseconds is cut, and a leap second is the second after it."""
     found = _TIMESTAMP.fullmatch(text)
     if not found:
         raise RuleError(f"{text[:40]!r} is not a timestamp as RFC 3339 writes it")
-    date, time, fraction, offset = found.groups()
+    date, time, second, fraction, offset = found.groups()
+    is_leap = second == "60"
     try:
-        instant = datetime.fromisoformat(f"{date}T{time}{offset or '+00:00'}")
-        seconds = (instant - _EPOCH) // timedelta(seconds=1)
+        instant = datetime.fromisoformat(f"{date}T{time}{'59' if is_leap else second}{offset or '+00:00'}")
+        seconds = (instant - _EPOCH) // timedelta(seconds=1) + is_leap
     except (ValueError, OverflowError):
         raise RuleError(f"{text[:40]!r} is not a date that exists") from None
-    return in_timestamp(seconds * SECOND_NS + _nanoseconds(fraction or "", SECOND_NS))
+    return in_timestamp(seconds * SECOND_NS + _nanoseconds("" if is_leap else fraction or "", SECOND_NS))
 
 
 def duration_of(text: str) -> Duration:
@@ -96,11 +97,11 @@ def _digits(nanoseconds: int) -> str:
 
 @lru_cache(maxsize=512)
 def _zone(name: str) -> tzinfo:
-    """A zone of the IANA database, or an offset such as `-05:00`."""
+    """A zone of the IANA database, or an offset such as `-05:00`; no name at all is UTC."""
     offset = _OFFSET.fullmatch(name)
     try:
         if not offset:
-            return ZoneInfo(name)
+            return ZoneInfo(name or "UTC")
         length = timedelta(hours=int(offset[2]), minutes=int(offset[3]))
         return timezone(-length if offset[1] == "-" else length)
     except (KeyError, ValueError, OSError):

@@ -4,6 +4,7 @@ import operator
 from collections.abc import Callable
 
 from engine.programs.functions.declaration import Function
+from engine.programs.limits import bounded_text
 
 
 def _predicate(id_: str, name: str, doc: str, example: str, run: Callable[[str, str], bool]) -> Function:
@@ -63,6 +64,6 @@ TEXTS = (
         result="string",
         doc="One string after the other.",
         example="'oat ' + 'milk' == 'oat milk'",
-        run=operator.add,
+        run=lambda left, right: bounded_text(operator.add(left, right)),
     ),
 )

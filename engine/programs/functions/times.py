@@ -3,9 +3,11 @@
 Closures compute in nanoseconds, columns in microseconds. Parts of them are told by `accessors`.
 """
 
+from contracts.errors import RuleError
 from engine.programs.arrays import some, union
 from engine.programs.functions.declaration import Function
 from engine.programs.functions.instants import (
+    MAX_DURATION_NS,
     MAX_TIMESTAMP_NS,
     MIN_TIMESTAMP_NS,
     SECOND_NS,
@@ -56,6 +58,16 @@ def _seconds(instant: int) -> int:
 
 def _instant_of_seconds(seconds: int) -> Timestamp:
     return in_timestamp(seconds * SECOND_NS)
+
+
+def _length_of_seconds(seconds: int) -> Duration:
+    if abs(seconds * SECOND_NS) > MAX_DURATION_NS:
+        raise RuleError("duration out of range")
+    return Duration(seconds * SECOND_NS)
+
+
+def _whole_seconds(duration: int) -> int:
+    return duration // SECOND_NS if duration >= 0 else -(-duration // SECOND_NS)
 
 
 def _arithmetic(id_: str, sign: str, params: tuple[str, str], result: str, example: str) -> Function:
@@ -121,6 +133,24 @@ TIMES = (
         doc="A length of time with units h, m, s, ms, us, ns; an error for anything else.",
         example="duration('1h30m') == duration('90m')",
         run=duration_of,
+    ),
+    Function(
+        id="int64_to_duration",
+        name="duration",
+        params=("int",),
+        result="duration",
+        doc="A length of time from seconds.",
+        example="duration(90) == duration('1m30s')",
+        run=_length_of_seconds,
+    ),
+    Function(
+        id="duration_to_int64",
+        name="int",
+        params=("duration",),
+        result="int",
+        doc="Whole seconds.",
+        example="int(duration('1m30s')) == 90",
+        run=_whole_seconds,
     ),
     Function(
         id="duration_to_string",

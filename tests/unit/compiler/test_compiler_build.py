@@ -32,7 +32,7 @@ def test_the_same_sources_in_two_folders_give_the_same_bytes(tea_bundle: Bundle,
 def test_stages_are_told_in_order_and_timed(tea: Path) -> None:
     told: list[str] = []
     report = build(tea, told.append).report
-    assert told == ["check", "export", "model parity", "precompute", "prove", "pack"]
+    assert told == ["check", "prove", "export", "model parity", "precompute", "pack"]
     assert list(report.stage_s) == told
 
 
@@ -150,7 +150,7 @@ def test_problems_of_config_rules_and_rows_come_in_one_run(tea: Path) -> None:
 
 def test_check_needs_no_models_and_proves_what_build_proves(tea: Path) -> None:
     (tea / "models.lock").unlink()
-    assert set(check(tea).slots) == {"hero", "for-you", "delivery"}
+    assert set(check(tea).sources.slots) == {"hero", "for-you", "delivery"}
     edit(tea / "slots/hero.toml", 'purposes = ["personalisation"]\n', "")
     with pytest.raises(CompileError, match="E504"):
         check(tea)

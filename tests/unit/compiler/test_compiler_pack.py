@@ -36,7 +36,7 @@ def test_capabilities_are_what_the_parts_take(tea_bundle: Bundle) -> None:
     assert list(tea_bundle.manifest.capabilities) == sorted(needed)
     kinds = {name for name in needed if not name.startswith(("function/", "column/"))}
     assert kinds == {
-        "ir/1",
+        "ir/2",
         "scorer/onnx",
         "kind/choice",
         "kind/ranking",

@@ -68,7 +68,7 @@ def test_a_slot_without_keys_has_the_one_row(tea: Path) -> None:
 
 
 def test_a_bucket_for_which_the_slot_is_not_eligible_is_empty(tea: Path) -> None:
-    edit(tea / "slots/delivery.toml", '["desktop", "phone"]\'', '["phone"]\'')
+    edit(tea / "slots/delivery.toml", "guards = []", "guards = []\neligible = 'request.device == \"phone\"'")
     built = build(tea)
     assert [row.answer for row in tables_of(built.bundle)["delivery"].rows] == [(), ("courier",), ()]
     assert built.report.empty_fallback_rows == 2

@@ -51,7 +51,7 @@ EVENT = events.Event(id="1", type="view_item", at=datetime(2017, 11, 27, tzinfo=
 
 HAND_OVERS: list[codec.Contract] = [
     bundle.Manifest(
-        format_version=1, name="n", capabilities=("ir/1",), sections={"rules": bundle.SectionRef(digest="d", size=1)}
+        format_version=1, name="n", capabilities=("ir/2",), sections={"rules": bundle.SectionRef(digest="d", size=1)}
     ),
     bundle.ModelSet(
         models=(

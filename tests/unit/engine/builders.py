@@ -167,7 +167,7 @@ class Shop:
     fallbacks: Mapping[str, Mapping[tuple[str, ...], tuple[str, ...]]] = field(default_factory=dict)
     fallback_keys: tuple[str, ...] = ()
     pages: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    capabilities: tuple[str, ...] = ("ir/1", "kind/ranking")
+    capabilities: tuple[str, ...] = ("ir/2", "kind/ranking")
     sections: Mapping[str, Contract | bytes | None] = field(default_factory=dict)
 
     def bundle(self) -> Bundle:

@@ -8,7 +8,7 @@ from engine.capabilities import CAPABILITIES, check_capabilities, fingerprint
 
 def test_capabilities_come_from_the_tables() -> None:
     assert {
-        "ir/1",
+        "ir/2",
         "function/add_int64",
         "scorer/onnx",
         "policy/greedy",
@@ -22,7 +22,7 @@ def test_capabilities_come_from_the_tables() -> None:
 
 
 def test_everything_that_is_lacking_is_named() -> None:
-    check_capabilities(("ir/1", "kind/choice"))
+    check_capabilities(("ir/2", "kind/choice"))
     with pytest.raises(NotRunnableError, match=r"lacks fold/rate, ir/9: install a newer edgewise"):
         check_capabilities(("ir/9", "kind/choice", "fold/rate"))
 

@@ -2,7 +2,7 @@ from builders import Shop, request, run, slot
 
 from contracts.decision import Cause
 from contracts.experiments import ExperimentSpec, Holdout
-from contracts.slots import Cap, CapWindow, Pool
+from contracts.slots import Cap, CapWindow, Pin, PolicySpec, Pool
 from engine.explain import _MEANING, explain, why_not
 
 HELD = ExperimentSpec(holdouts=(Holdout(salt="g", share=1.0),))
@@ -26,6 +26,19 @@ def test_a_decision_is_told_from_candidates_to_draws() -> None:
         "drew c with propensity 1 at u = 0.089302\n"
         "e blocked by cheap"
     )
+
+
+def test_pins_and_shadows_are_told_apart_from_draws() -> None:
+    pins = (Pin(item="a", position=0),)
+    igw = PolicySpec(name="igw", params={"gamma": 0.01})
+    lines = told(Shop(slots=(slot(size=2, pins=pins, shadow=igw),))).splitlines()
+    assert lines[2:] == [
+        "a was pinned there",
+        "drew e with propensity 1 at u = 0.089302",
+        "shadow igw: would have shown a, b with propensity 0.142857, and what is shown with 0.490476",
+    ]
+    alone = told(Shop(slots=(slot(size=1, pins=pins, shadow=igw),)))
+    assert alone.endswith("a was pinned there\nshadow igw: would have shown a")
 
 
 def test_plain_content_is_told_with_its_cause() -> None:

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from contracts.features import Cursor, FeatureDelta, Value, ValueType
 from contracts.slots import Diversity, Pin, PolicySpec
 from engine.explore import Drawn, explore
-from engine.load import LoadedBundle, LoadedPolicy
-from engine.policies import Policy
+from engine.load import LoadedBundle
 from engine.programs.values import Batch
 from engine.rerank import Ranked
 
@@ -71,9 +70,18 @@ def test_a_pin_moves_up_when_nothing_else_is_left() -> None:
     assert answer(shop(size=5, pins=pins), among="abc") == "cab"
 
 
-def test_a_pinned_position_is_certain() -> None:
+def test_a_pinned_position_is_certain_and_said_to_be_pinned() -> None:
     result = drawn(shop(size=3, policy=EPSILON, pins=(Pin(item="e", position=1),)))
     assert [draw.propensity == 1.0 for draw in result.draws] == [False, True, False]
+    assert [draw.is_pinned for draw in result.draws] == [False, True, False]
+    assert result.propensity == result.draws[0].propensity * result.draws[2].propensity
+
+
+def test_pins_alone_have_no_propensity() -> None:
+    result = drawn(shop(size=1, policy=EPSILON, pins=(Pin(item="e", position=0),)))
+    assert (result.rows, result.propensity, len(result.draws)) == ((4,), None, 1)
+    moved_up = drawn(shop(size=2, policy=EPSILON, pins=(Pin(item="e", position=1),)), among="e")
+    assert (moved_up.rows, moved_up.propensity) == ((4,), None)
 
 
 def test_diversity_masks_each_draw() -> None:
@@ -128,14 +136,6 @@ def test_frequencies_of_hashed_draws_match_the_logged_propensities() -> None:
     assert sum(stated.values()) == pytest.approx(1.0)
     chi_square = sum((counts[rows] - draws * chance) ** 2 / (draws * chance) for rows, chance in stated.items())
     assert chi_square < 50  # 19 degrees of freedom: one in ten thousand
-
-
-def test_a_draw_beyond_the_rounded_sum_takes_the_last_that_could_be_drawn() -> None:
-    loaded = shop(size=1)
-    short = Policy("short", frozenset({"ranking"}), {}, lambda values, feasible, params: np.array([0, 0, 1e-300, 0, 0]))
-    chosen = loaded.slots["shelf"]
-    result = explore(chosen, LoadedPolicy(short, {}), Ranked(batch(loaded), np.zeros(5)), "s", ())
-    assert result.rows == (2,)
 
 
 @settings(max_examples=60, deadline=None)

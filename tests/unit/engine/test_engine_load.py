@@ -42,7 +42,7 @@ def fallbacks(keys: tuple[str, ...], *rows: tuple[str, ...]) -> dict[str, Any]:
 
 
 BROKEN: dict[str, tuple[dict[str, Any], str]] = {
-    "capability": ({"capabilities": ("ir/1", "policy/igw", "fold/rate")}, "lacks fold/rate, policy/igw"),
+    "capability": ({"capabilities": ("ir/2", "policy/dice", "fold/dice")}, "lacks fold/dice, policy/dice"),
     "fold name": (
         {"features": (state(fold=FoldSpec(fold="rate", event="v")),)},
         "schema: visitor_state.n needs fold rate",
@@ -126,19 +126,19 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
         "input price: missing is nan, refuse",
     ),
     "input rule": ({"models": (model("title"),), **one_slot(model="m")}, "rule title is string"),
-    "policy": (one_slot(policy=PolicySpec(name="igw")), "needs policy igw"),
+    "policy": (one_slot(policy=PolicySpec(name="dice")), "needs policy dice"),
     "policy kind": (
         one_slot(kind="value", policy=PolicySpec(name="epsilon", params={"epsilon": 0.1})),
         "policy epsilon does not support kind value",
     ),
-    "policy params": (one_slot(policy=PolicySpec(name="epsilon")), r"takes exactly \['epsilon'\], got \[\]"),
+    "policy params": (one_slot(policy=PolicySpec(name="epsilon")), "policy epsilon needs epsilon"),
     "policy range": (
         one_slot(policy=PolicySpec(name="epsilon", params={"epsilon": 1.5})),
         "epsilon must be within 0.0 to 1.0",
     ),
     "page": ({"pages": {"home": ("shelf", "hero")}}, "slots: page home lists hero, which is no slot"),
     "experiment slot": (experiment(slots=("hero",)), "experiments: experiment x names hero"),
-    "experiment policy": (experiment(policy=PolicySpec(name="igw")), "experiments: needs policy igw"),
+    "experiment policy": (experiment(policy=PolicySpec(name="dice")), "experiments: needs policy dice"),
     "fallback key": (fallbacks(("zip",), ("*",)), "keyed by zip, which is no request feature"),
     "fallback row": (fallbacks(("device",), ("phone",)), "slot shelf: its fallbacks lack the row"),
 }
@@ -181,8 +181,8 @@ def test_other_formats_are_refused() -> None:
     later = msgspec.structs.replace(bundle.manifest, format_version=2)
     with pytest.raises(NotRunnableError, match="manifest: format 2"):
         load(Bundle(later, bundle.sections))
-    with pytest.raises(NotRunnableError, match="rules: IR 2"):
-        Shop(sections={"rules": RuleIR(ir_version=2, rules={})}).load()
+    with pytest.raises(NotRunnableError, match="rules: IR 3"):
+        Shop(sections={"rules": RuleIR(ir_version=3, rules={})}).load()
 
 
 def test_everything_is_looked_up() -> None:

@@ -191,8 +191,8 @@ CASES = {
         [5 * 10**18, None, 0, None],
     ),
     "a logarithm": (("double", "log1p_double", SCORE), "double", [math.log1p(0.5), math.log1p(1.0), 0.0, None]),
-    "the lesser": (("int", "min_int64", PRICE, 300), "int", [100, 250, 300, 300]),
-    "the greater": (("double", "max_double", 0.25, SCORE), "double", [0.5, 1.0, 0.25, 0.25]),
+    "the lesser": (("int", "math_@min_int_int", PRICE, 300), "int", [100, 250, 300, 300]),
+    "the greater": (("double", "math_@max_double_double", 0.25, SCORE), "double", [0.5, 1.0, 0.25, 0.25]),
     "a list of two columns": (
         ("bool", "in_list", KIND, ListOf(type="list(string)", items=())),
         "bool",

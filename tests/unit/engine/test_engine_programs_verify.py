@@ -4,11 +4,27 @@ import pytest
 
 from contracts.catalog import ColumnSpec, TableSpec
 from contracts.errors import NotRunnableError
-from contracts.features import FeatureSchema, FeatureSpec, Root, ValueType
-from contracts.rule_ir import Call, Const, Form, Has, ListOf, MapOf, Node, Place, Read, Rule
+from contracts.features import FeatureSchema, FeatureSpec, FoldSpec, Root, ValueType
+from contracts.rule_ir import (
+    Call,
+    Const,
+    Dispatch,
+    Form,
+    Has,
+    ListOf,
+    MacroCall,
+    MapOf,
+    Node,
+    Place,
+    Read,
+    Rule,
+    Variable,
+)
 from engine.programs.columns import plan_columns
+from engine.programs.limits import MAX_DEPTH, MAX_NODES, MAX_TEXT
 from engine.programs.plan import plan_request
-from engine.programs.verify import MAX_DEPTH, MAX_NODES, MAX_TEXT, verify
+from engine.programs.types import CelType
+from engine.programs.verify import verify
 
 SCHEMA = FeatureSchema(
     purposes=(), features=(FeatureSpec(name="taste", root=Root.VISITOR, type=ValueType.NUMBERS, default={}),)
@@ -16,10 +32,15 @@ SCHEMA = FeatureSchema(
 TABLE = TableSpec(
     name="items",
     rows=0,
-    columns=(ColumnSpec(name="price", type=ValueType.INT), ColumnSpec(name="tags", type=ValueType.STRINGS)),
+    columns=(
+        ColumnSpec(name="price", type=ValueType.INT),
+        ColumnSpec(name="brand", type=ValueType.STRING),
+        ColumnSpec(name="tags", type=ValueType.STRINGS),
+    ),
 )
 ONE, TRUE, TEXT = Const(type="int", value=1), Const(type="bool", value=True), Const(type="string", value="a")
 NOW = Read(type="timestamp", root=Root.NOW)
+ELEMENT = Variable(type="int", slot=0)
 
 
 def rule(*nodes: Node, type: str = "int", form: Form = Form.COLUMNS) -> Rule:
@@ -28,6 +49,15 @@ def rule(*nodes: Node, type: str = "int", form: Form = Form.COLUMNS) -> Rule:
 
 def call(function: str, *args: int, type: str = "int") -> Call:
     return Call(type=type, function=function, args=args)
+
+
+def over(*bodies: Node, at: int = 0) -> tuple[Node, ...]:
+    """A list of one int, then bodies of a macro that goes over it; the first of these nodes stands at `at`."""
+    return (ONE, ListOf(type="list(int)", items=(at,)), *bodies)
+
+
+def macro(name: str, over: int = 1, bodies: tuple[int, ...] = (2,), slots: tuple[int, ...] = (0,)) -> MacroCall:
+    return MacroCall(type="bool", macro=name, over=over, slots=slots, bodies=bodies)
 
 
 REFUSED = {
@@ -45,7 +75,7 @@ REFUSED = {
         rule(ONE, *[call("negate_int64", n) for n in range(MAX_DEPTH)]),
         f"node {MAX_DEPTH}: nested deeper than 64",
     ),
-    "a strange type": (rule(Const(type="uint", value=1)), "int is no literal of type 'uint'"),
+    "a strange type": (rule(Const(type="decimal", value=1)), "int is no literal of type 'decimal'"),
     "a bool as an int": (rule(Const(type="int", value=True)), "bool is no literal of type 'int'"),
     "an int as a double": (rule(Const(type="double", value=1)), "int is no literal of type 'double'"),
     "outside int64": (rule(Const(type="int", value=2**63)), "literal 9223372036854775808 is out of the range of int"),
@@ -60,7 +90,7 @@ REFUSED = {
     "half a character": (rule(Const(type="string", value="\ud800"), type="string"), "holds half of a surrogate pair"),
     "another declared type": (rule(ONE, call("negate_int64", 0, type="bool")), "declares 'bool' but gives int"),
     "another rule type": (rule(ONE, type="bool"), "rule 'r' declares 'bool' but gives int"),
-    "an unknown rule type": (rule(ONE, type="bytes"), "rule 'r': type 'bytes' is not one that this engine knows"),
+    "an unknown rule type": (rule(ONE, type="float"), "rule 'r': type 'float' is not one that this engine knows"),
     "an unknown type": (rule(Read(type="list(", root=Root.NOW)), "node 0: type 'list(' is not one"),
     "a long type": (rule(ListOf(type="list(" * 99, items=()), type="int"), "node 0: a type is spelled too long"),
     "a map type without value": (rule(MapOf(type="map(string)", keys=(), values=())), "type 'map(string)' is not one"),
@@ -93,9 +123,45 @@ REFUSED = {
         "score is read, but only rules over candidates have one",
     ),
     "a map with more keys": (rule(TEXT, MapOf(type="map(string,int)", keys=(0,), values=())), "as many keys as values"),
-    "a map of ints": (
-        rule(ONE, ONE, MapOf(type="map(int,int)", keys=(0,), values=(1,))),
-        "a map's keys are strings here, not int",
+    "a map of doubles": (
+        rule(Const(type="double", value=1.0), ONE, MapOf(type="map(double,int)", keys=(0,), values=(1,))),
+        "a map's keys are strings, ints, uints or bools, not double",
+    ),
+    "bytes that are none": (rule(Const(type="bytes", value="a"), type="bytes"), "a literal of bytes is not base64"),
+    "a uint below zero": (rule(Const(type="uint", value=-1), type="uint"), "literal -1 is out of the range of uint"),
+    "a call left open": (rule(ONE, Dispatch(name="-_", args=(0,)), type="dyn"), "calls '-_' without saying for which"),
+    "an optional that is none": (
+        rule(ONE, ListOf(type="list(int)", items=(0,), optional=(0,)), type="list(int)"),
+        "int is no optional, so it cannot be left out",
+    ),
+    "a pattern that is read": (
+        rule(TEXT, Read(type="string", root=Root.ITEM, field="brand"), call("matches", 0, 1, type="bool"), type="bool"),
+        "matches takes a literal there",
+    ),
+    "a pattern that is none": (
+        rule(TEXT, Const(type="string", value="("), call("matches", 0, 1, type="bool"), type="bool"),
+        "'(' is no pattern of RE2",
+    ),
+    "an unbound variable": (rule(Variable(type="int", slot=0)), "reads a variable that no macro binds"),
+    "a slot too far": (rule(Variable(type="int", slot=64)), "slot 64 is none of the 64 for variables"),
+    "an unknown macro": (rule(*over(ELEMENT), macro("most")), "uses the macro 'most', which this engine does not have"),
+    "a macro of an int": (rule(ONE, TRUE, macro("all", 0, (1,))), "all does not go over int"),
+    "a macro without body": (rule(*over(), macro("all", 1, ())), "all does not go over list(int) with bodies"),
+    "a body of another type": (rule(*over(ELEMENT), macro("all")), "all does not go over list(int) with bodies"),
+    "two conditions": (rule(*over(TRUE, TRUE, ELEMENT), macro("map", 1, (2, 3, 4))), "map does not go over list(int)"),
+    "too many variables": (rule(*over(TRUE), macro("all", slots=(0, 1, 2))), "all does not go over list(int)"),
+    "a variable twice": (rule(*over(TRUE), macro("all", slots=(0, 0))), "all does not go over list(int)"),
+    "a variable of another type": (
+        rule(*over(Variable(type="bool", slot=0)), macro("all")),
+        "a variable is int but read as bool",
+    ),
+    "a variable of two types": (
+        rule(*over(ELEMENT, Variable(type="bool", slot=0), MapOf(type="map(int,bool)", keys=(2,), values=(3,)))),
+        "reads one variable as int and as bool",
+    ),
+    "an outer variable that is hidden": (
+        rule(*over(), *over(TRUE, at=2), macro("all", 3, (4,)), macro("all", 1, (5,)), type="bool"),
+        "binds a variable that a macro inside binds again",
     ),
 }
 
@@ -192,3 +258,31 @@ def test_what_no_column_can_hold_is_refused(name: str) -> None:
     with pytest.raises(NotRunnableError) as caught:
         plan_columns(refused, SCHEMA, TABLE)
     assert message in str(caught.value)
+
+
+def test_macros_are_bounded_by_what_they_go_through() -> None:
+    tags = Read(type="list(string)", root=Root.ITEM, field="tags")
+    inner = (tags, TRUE, MacroCall(type="bool", macro="all", over=1, slots=(1,), bodies=(2,)))
+    nodes = (tags, *inner, MacroCall(type="bool", macro="all", over=0, slots=(0,), bodies=(3,)))
+    with pytest.raises(NotRunnableError, match="its macros may take 4002000 steps; at most 4000 may be run"):
+        verify(rule(*nodes, type="bool"), SCHEMA, TABLE)
+
+
+def test_a_fold_bounds_what_goes_through_it() -> None:
+    fold = FoldSpec(fold="last_n", event="view", key="item", limit=10)
+    seen = FeatureSpec(name="seen", root=Root.VISITOR_STATE, type=ValueType.STRINGS, fold=fold)
+    tags = Read(type="list(string)", root=Root.ITEM, field="tags")
+    read = Read(type="list(string)", root=Root.VISITOR_STATE, field="seen")
+    inner = (read, TRUE, MacroCall(type="bool", macro="all", over=1, slots=(1,), bodies=(2,)))
+    outer = MacroCall(type="bool", macro="all", over=0, slots=(0,), bodies=(3,))
+    nested = rule(read, *inner, outer, type="bool")
+    assert verify(nested, FeatureSchema(purposes=(), features=(seen,)), TABLE).slots == 2
+    with pytest.raises(NotRunnableError, match="its macros may take 22000 steps"):
+        verify(rule(tags, *inner, outer, type="bool"), FeatureSchema(purposes=(), features=(seen,)), TABLE)
+
+
+def test_on_trial_variables_are_given_and_calls_left_open() -> None:
+    tried = rule(ELEMENT, Dispatch(name="-_", args=(0,)), type="dyn", form=Form.REQUEST)
+    assert verify(tried, SCHEMA, TABLE, (CelType("int"),)).types[-1] == CelType("dyn")
+    with pytest.raises(NotRunnableError, match="reads a variable that no macro binds"):
+        verify(tried, SCHEMA, TABLE, (CelType("bool"),))

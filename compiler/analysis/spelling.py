@@ -1,0 +1,86 @@
+"""Parts of a lowered rule as the CEL that they were written as, short enough for a message."""
+
+import json
+import re
+from collections.abc import Sequence
+
+from contracts.rule_ir import Call, Const, Has, ListOf, Node, Read, Variable
+from engine.programs.functions import FUNCTIONS
+
+_MOST_CHARACTERS = 60
+_MOST_ITEMS = 4
+_WRITTEN = {"math.@max": "math.greatest", "math.@min": "math.least"}
+_NAME = re.compile(r"[A-Za-z_]\w*")
+
+
+def literal(value: object) -> str:
+    """A constant as CEL writes it."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def called(function_id: str) -> str:
+    """The name with which a function is called; empty for operators."""
+    function = FUNCTIONS.get(function_id)
+    name = function_id if function is None else function.name
+    return "" if _is_operator(name) else _WRITTEN.get(name, name)
+
+
+class Spelling:
+    """Spells the nodes of one rule. `text` is what it was written as: there the names of variables stand."""
+
+    def __init__(self, nodes: Sequence[Node], text: str) -> None:
+        self._nodes = nodes
+        self._text = text
+
+    def of(self, place: int) -> str:
+        """The node at a place in CEL; `...` stands for what is long."""
+        text = self._of(place)
+        return text if len(text) <= _MOST_CHARACTERS else text[: _MOST_CHARACTERS - 3] + "..."
+
+    def _of(self, place: int) -> str:
+        match self._nodes[place]:
+            case Const(value=value):
+                return literal(value)
+            case Read(root=root, field=field):
+                return f"{root}.{field}" if field else str(root)
+            case Has(root=root, field=field):
+                return f"has({root}.{field})"
+            case Variable(at=at):
+                name = _NAME.match(self._text, at)
+                return name[0] if name else "..."
+            case ListOf(items=items):
+                shown = [self._of(item) for item in items[:_MOST_ITEMS]]
+                return f"[{', '.join(shown)}{', ...' if len(items) > _MOST_ITEMS else ''}]"
+            case Call() as call:
+                return self._call(call)
+        return "..."
+
+    def _call(self, call: Call) -> str:
+        function, name = FUNCTIONS.get(call.function), called(call.function)
+        if function is not None and not name:
+            return _operation(function.name, [self._operand(arg) for arg in call.args])
+        owner, *others = [self._of(arg) for arg in call.args] or [""]
+        if function is not None and function.is_member:
+            return f"{owner}.{name}({', '.join(others)})"
+        return f"{name}({', '.join([owner, *others])})"
+
+    def _operand(self, place: int) -> str:
+        """What an operator works on, in parentheses where it is an operation itself."""
+        node, text = self._nodes[place], self._of(place)
+        is_operation = isinstance(node, Call) and not called(node.function) and not text.endswith("]")
+        return f"({text})" if is_operation else text
+
+
+def _operation(name: str, operands: Sequence[str]) -> str:
+    match name, operands:
+        case "_[_]", [owner, place]:
+            return f"{owner}[{place}]"
+        case "_?_:_", [condition, yes, no]:
+            return f"{condition} ? {yes} : {no}"
+        case _, [operand]:
+            return name.replace("_", "") + operand
+    return f" {name.replace('_', '').replace('@', '')} ".join(operands)
+
+
+def _is_operator(name: str) -> bool:
+    return name == "@in" or name.startswith("_") or name.endswith("_")

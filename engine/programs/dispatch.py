@@ -1,0 +1,106 @@
+"""Calls whose overload shows only when they run, by the kinds of their arguments. For expressions on trial alone.
+
+Here `dyn(1) < 2.0` compares across kinds of numbers and `[7][dyn(0u)]` takes any whole number, as CEL wants of
+values whose types the checker did not know.
+"""
+
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from typing import cast
+
+from contracts.errors import RuleError
+from engine.programs.functions import FUNCTIONS, Function, LazyFunction
+from engine.programs.types import VARIABLES, CelType
+from engine.programs.values import (
+    CelValue,
+    Duration,
+    OptionalValue,
+    RequestProgram,
+    Scope,
+    Timestamp,
+    TypeValue,
+    Uint,
+)
+
+_KINDS: dict[type, str] = {
+    bool: "bool",
+    int: "int",
+    Uint: "uint",
+    float: "double",
+    str: "string",
+    bytes: "bytes",
+    tuple: "list",
+    Timestamp: "timestamp",
+    Duration: "duration",
+    TypeValue: "type",
+    OptionalValue: "optional",
+    type(None): "null",
+}
+_NUMBERS = frozenset({"int", "uint", "double"})
+_ORDERS: dict[str, Callable[[float, float], bool]] = {
+    "_<_": operator.lt,
+    "_<=_": operator.le,
+    "_>_": operator.gt,
+    "_>=_": operator.ge,
+}
+_INDEXES = frozenset({"_[_]", "_[?_]"})
+
+
+def kind_of(value: CelValue) -> str:
+    """The name of a value's type, without what it holds."""
+    return _KINDS.get(type(value), "map")
+
+
+def as_bool(program: RequestProgram) -> RequestProgram:
+    """The same program, failing when it gives no bool."""
+
+    def run(scope: Scope) -> CelValue:
+        value = program(scope)
+        if value is True or value is False:
+            return value
+        raise RuleError(f"a bool is wanted, not a {kind_of(value)}")
+
+    return run
+
+
+def dispatched(name: str, args: Sequence[RequestProgram]) -> RequestProgram:
+    """A closure that chooses among the functions of a name. Raises `RuleError` when none takes the arguments."""
+    candidates = [each for each in FUNCTIONS.values() if each.name == name and len(each.params) == len(args)]
+    if candidates and isinstance(candidates[0], LazyFunction):
+        bools = [param == "bool" for param in candidates[0].params]
+        return candidates[0].plan(*[as_bool(arg) if wants else arg for arg, wants in zip(args, bools, strict=True)])
+    strict = [each for each in candidates if isinstance(each, Function)]
+
+    def run(scope: Scope) -> CelValue:
+        values = [arg(scope) for arg in args]
+        kinds = [kind_of(value) for value in values]
+        for function in strict:
+            if all(map(_takes, function.param_types, kinds)):
+                return function.run(*values)
+        return _across(name, values, kinds)
+
+    return run
+
+
+def _takes(param: CelType, kind: str) -> bool:
+    return param.name == kind or param.name in VARIABLES or param.name == "dyn"
+
+
+def _across(name: str, values: Sequence[CelValue], kinds: Sequence[str]) -> CelValue:
+    """What CEL defines across kinds of numbers."""
+    if name in _ORDERS and _NUMBERS.issuperset(kinds):
+        left, right = cast(Sequence[float], values)
+        is_double = "double" in kinds  # then both are compared as doubles, as in the reference
+        return _ORDERS[name](float(left), float(right)) if is_double else _ORDERS[name](left, right)
+    if name in _INDEXES and kinds[0] == "list" and kinds[1] in ("uint", "double"):
+        place = cast(float, values[1])
+        if place == int(place):
+            return dispatched(name, [_constant(values[0]), _constant(int(place))])(_NOWHERE)
+    raise RuleError(f"there is no {name} of ({', '.join(kinds)})")
+
+
+def _constant(value: CelValue) -> RequestProgram:
+    return lambda scope: value
+
+
+_NOWHERE = Scope(0, frozenset(), cast(Mapping[str, str], {}), {}, {})
