@@ -3,9 +3,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 PORT ?= 8300
 NOW ?= 2017-11-20T14:00:00Z
+EVALUATIONS ?= 1000000
+SEED ?= 1
 WEEK ?= 2017-11-20T05:00:00Z
 
-.PHONY: run test check coverage bench shoppers locust docs clean
+.PHONY: run test check conformance coverage bench bench-rules fuzz shoppers locust docs clean
 
 run: .venv/.demo  ## set up, prepare data, train, compile, start origin + edge + shop
 	@$(BIN)/python bundles/storefront/train.py
@@ -16,6 +18,10 @@ shoppers: .venv/.dev  ## send the test weeks' real baskets through the running e
 
 test: check  ## set up, check the code, pass all tests
 	@$(BIN)/python -m pytest
+
+conformance: .venv/.dev  ## fetch the conformance tests of CEL (needs npm and node) and pass them
+	@$(BIN)/python tests/conformance/cel_spec.py
+	@$(BIN)/python -m pytest tests/conformance/test_cel_conformance.py
 
 coverage: .venv/.dev  ## branch coverage of contracts and engine by the suites that promise it
 	@$(BIN)/python -m pytest --cov tests/unit/contracts tests/unit/engine tests/conformance tests/property
@@ -29,6 +35,12 @@ check: .venv/.dev  ## style, types, direction of imports, documentation
 
 bench: .venv/.dev  ## latency and rate of decisions beside a bare answer, in one run
 	@$(BIN)/python -m loadtest.bench
+
+bench-rules: .venv/.dev  ## rules beside CEL libraries (extra `peers`) and code by hand, in one run
+	@$(BIN)/python -m loadtest.rule_bench
+
+fuzz: .venv/.dev  ## the rule language against the reference library, and broken rules, at length
+	@$(BIN)/python -m tests.differential --evaluations $(EVALUATIONS) --seed $(SEED)
 
 locust: .venv/.dev  ## Locust, replaying real baskets, against the running edge
 	@$(BIN)/locust -f loadtest/locustfile.py --headless --users 20 --spawn-rate 20 --run-time 30s --host http://127.0.0.1:$(PORT)

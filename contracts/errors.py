@@ -40,12 +40,16 @@ class DecisionError(EdgewiseError):
 
 
 class RuleError(DecisionError):
-    """A rule could not be evaluated. `rule` is its name, empty until the caller knows it."""
+    """A rule could not be evaluated. `rule` is its name, `place` where it was written (file:line:column); both are
+    empty until the caller knows them.
+    """
 
-    def __init__(self, message: str, rule: str = "") -> None:
-        super().__init__(f"{rule}: {message}" if rule else message)
+    def __init__(self, message: str, rule: str = "", place: str = "") -> None:
+        subject = f"{rule} ({place})" if place else rule
+        super().__init__(f"{subject}: {message}" if subject else message)
         self.message = message
         self.rule = rule
+        self.place = place
 
 
 class MissingError(RuleError):
@@ -55,8 +59,8 @@ class MissingError(RuleError):
 class ExpiredError(RuleError):
     """A rule read a value whose age is over its limit. `is_blocking` tells `block` from `fallback`."""
 
-    def __init__(self, message: str, rule: str = "", *, is_blocking: bool = False) -> None:
-        super().__init__(message, rule)
+    def __init__(self, message: str, rule: str = "", place: str = "", *, is_blocking: bool = False) -> None:
+        super().__init__(message, rule, place)
         self.is_blocking = is_blocking
 
 

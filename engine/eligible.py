@@ -20,6 +20,6 @@ def _holds(turn: Turn) -> bool:
     try:
         return turn.slot.eligible is None or bool(turn.slot.eligible(turn.scope))
     except ExpiredError as error:
-        raise ExpiredError(error.message, error.rule, is_blocking=True) from None
+        raise ExpiredError(error.message, error.rule, error.place, is_blocking=True) from None
     except RuleError as error:
         raise RefusedError(Cause.INELIGIBLE, str(error)) from None

@@ -11,7 +11,15 @@ from typing import TypeVar
 import numpy as np
 
 from contracts.errors import ExpiredError, RuleError
-from engine.programs.values import NANOSECONDS_PER_MICROSECOND, CelValue, ColumnValues, Mask, Texts
+from engine.programs.values import (
+    NANOSECONDS_PER_MICROSECOND,
+    CelValue,
+    ColumnValues,
+    Duration,
+    Mask,
+    Texts,
+    Timestamp,
+)
 from engine.snapshot import Array
 
 T = TypeVar("T")
@@ -113,6 +121,29 @@ def per_distinct(function: Callable[[str], CelValue], kind: str, texts: Texts) -
     if isinstance(values, Texts):
         return Texts(values.codes.take(places), values.dictionary), errors
     return values.take(places), errors
+
+
+def per_distinct_number(
+    function: Callable[[CelValue], CelValue], kind: str, of: str, values: Array
+) -> tuple[Array | Texts, Mask | None]:
+    """A function of each candidate's number or time, run once per distinct one, and where it failed."""
+    bits = values.view(np.int64) if values.dtype == np.float64 else values  # 0.0 and -0.0 are told apart
+    firsts: Array
+    places: Array
+    _, firsts, places = np.unique(bits, return_index=True, return_inverse=True)
+    made, failed = attempted(kind, function, [cel_value(of, value) for value in values.take(firsts).tolist()])
+    errors = None if failed is None else some(failed.take(places))
+    if isinstance(made, Texts):
+        return Texts(made.codes.take(places), made.dictionary), errors
+    return made.take(places), errors
+
+
+def cel_value(kind: str, stored: CelValue) -> CelValue:
+    """An entry of a column as closures have it."""
+    if kind not in TIMES:
+        return stored
+    nanoseconds = int(stored) * NANOSECONDS_PER_MICROSECOND  # type: ignore[arg-type]
+    return Timestamp(nanoseconds) if kind == "timestamp" else Duration(nanoseconds)
 
 
 def attempted(kind: str, function: Callable[[T], CelValue], subjects: Sequence[T]) -> tuple[Array | Texts, Mask | None]:

@@ -55,13 +55,17 @@ def facts_of(node: Node, below: Sequence[Facts], features: Features) -> Facts:
     )
 
 
-def check_bounds(facts: Facts, form: Form) -> None:
+def check_bounds(facts: Facts) -> None:
     """Raises `NotRunnableError` when a node with all below it is too deep or may run too long."""
     if facts.depth > MAX_DEPTH:
         raise NotRunnableError(f"nested deeper than {MAX_DEPTH}")
-    most = MAX_STEPS_PER_CANDIDATE if facts.moves and form is Form.COLUMNS else MAX_STEPS
-    if facts.steps > most:
-        raise NotRunnableError(f"its macros may take {facts.steps} steps; at most {most} may be run")
+    if facts.steps > MAX_STEPS:
+        raise NotRunnableError(f"its macros may take {facts.steps} steps; at most {MAX_STEPS} may be run")
+
+
+def most_steps(facts: Facts, form: Form) -> int:
+    """How many steps the macros of a node may take in one run."""
+    return MAX_STEPS_PER_CANDIDATE if facts.moves and form is Form.COLUMNS else MAX_STEPS
 
 
 def slot_of(node: Variable) -> int:
@@ -85,6 +89,8 @@ def _repeated(node: MacroCall, below: Sequence[Facts]) -> Facts:
     inside = _together([each.unbound for each in bodies])
     left = {slot: kind for slot, kind in inside.items() if slot not in node.slots}
     rounds = 1 if MACROS[node.macro].is_once else over.rounds
+    if rounds > MAX_ROUNDS:
+        raise NotRunnableError(f"{node.macro} goes through {rounds} entries; at most {MAX_ROUNDS} may be")
     return Facts(
         depth=1 + max([each.depth for each in below]),
         unbound=_together([over.unbound, left]),

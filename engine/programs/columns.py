@@ -14,7 +14,7 @@ import numpy as np
 from contracts.catalog import TableSpec
 from contracts.errors import ExpiredError, NotRunnableError, RuleError
 from contracts.features import FeatureSchema, Root
-from contracts.rule_ir import Call, Const, Form, Has, Node, Read, Rule
+from contracts.rule_ir import Call, Const, Form, Has, MacroCall, Node, Read, Rule, Variable
 from engine.programs import reading
 from engine.programs.arrays import (
     DTYPES,
@@ -22,29 +22,25 @@ from engine.programs.arrays import (
     TIMES,
     blanks,
     microseconds,
-    per_distinct,
     some,
     spread,
-    union,
 )
 from engine.programs.functions import FUNCTIONS, Function, LazyFunction
+from engine.programs.macro_columns import MACROS_OF_COLUMNS, gone_through, variable_column
 from engine.programs.plan import closures, named
 from engine.programs.rows import problem, row_by_row
+from engine.programs.steps import checked, per_number, per_string, unfailing
 from engine.programs.types import DYN, CelType
 from engine.programs.values import (
     NANOSECONDS_PER_MICROSECOND,
     Batch,
-    CelValue,
     ColumnProgram,
     ColumnStep,
     Computed,
-    Mask,
-    Operand,
     RequestProgram,
     Texts,
 )
-from engine.programs.verify import Verified, children, verify
-from engine.snapshot import Array
+from engine.programs.verify import Verified, verify
 
 _PARSERS = ("string_to_timestamp", "string_to_duration")
 
@@ -59,7 +55,7 @@ def plan_columns(rule: Rule, schema: FeatureSchema, table: TableSpec) -> ColumnP
         raise NotRunnableError(f"rule {rule.name!r} gives {verified.types[-1]}; candidates take a single value each")
     programs = closures(verified, table)
     _refuse_nanoseconds(rule)
-    return _program(_Steps(verified, programs).root(), named(programs[-1], rule.name), kind)
+    return _program(_Steps(verified, programs).root(), named(programs[-1], rule), kind)
 
 
 def _program(step: ColumnStep, program: RequestProgram, kind: str) -> ColumnProgram:
@@ -85,22 +81,17 @@ class _Steps:
     """The plan of one rule: which nodes change from row to row, and their steps (None: no array can hold them)."""
 
     def __init__(self, verified: Verified, programs: Sequence[RequestProgram]) -> None:
+        self.verified = verified
         self.types = verified.types
         self.programs = programs
-        self.is_moving: list[bool] = []
+        self.is_moving = [facts.moves or bool(facts.unbound) for facts in verified.facts]
         self.steps: list[ColumnStep | None] = []
         for place, node in enumerate(verified.rule.nodes):
-            self._add(place, node)
+            self.steps.append(self._step(place, node) if self.is_moving[place] else None)
 
     def root(self) -> ColumnStep:
         """The step of the last node."""
         return self._array(len(self.steps) - 1)
-
-    def _add(self, place: int, node: Node) -> None:
-        reads_row = isinstance(node, Read | Has) and node.root in (Root.ITEM, Root.SCORE)
-        is_moving = reads_row or any(self.is_moving[child] for child in children(node))
-        self.is_moving.append(is_moving)
-        self.steps.append(self._step(place, node) if is_moving else None)
 
     def _step(self, place: int, node: Node) -> ColumnStep | None:
         kind = self.types[place].name
@@ -110,49 +101,64 @@ class _Steps:
             return reading.has_column(node.field)
         if kind not in SINGLES:
             return None
+        if isinstance(node, Variable):
+            return variable_column(node.slot)
         by_row = partial(row_by_row, self.programs[place], kind)
+        if isinstance(node, MacroCall):
+            return self._macro(node) or by_row
         if not isinstance(node, Call) or any(self.is_moving[arg] and self.steps[arg] is None for arg in node.args):
             return by_row
         function = FUNCTIONS[node.function]
         if isinstance(function, LazyFunction):
-            return self._lazy(function, node.args)
+            return self._lazy(function.plan_columns, node.args) if function.plan_columns else by_row
         return self._strict(function, node.args, kind) or by_row
 
-    def _lazy(self, function: LazyFunction, args: Sequence[int]) -> ColumnStep:
+    def _macro(self, node: MacroCall) -> ColumnStep | None:
+        """A macro over an item's own list or map, without another one inside."""
+        over, verified = self.steps[node.over], self.verified
+        is_column = isinstance(verified.rule.nodes[node.over], Read) and over is not None
+        has_inner = any(verified.facts[body].bound for body in node.bodies)
+        if not is_column or has_inner or node.macro not in MACROS_OF_COLUMNS:
+            return None
+        return gone_through(node.macro, over, node.slots, self._array(node.bodies[0]))  # type: ignore[arg-type]
+
+    def _lazy(self, join: Callable[..., ColumnStep], args: Sequence[int]) -> ColumnStep:
         """The condition or sides may be one bool for all rows; the branches of a conditional must be arrays."""
         first, *others = args
         if len(others) == 1:
-            return function.plan_columns(self._plain(first), self._plain(others[0]))
-        return function.plan_columns(self._plain(first), *map(self._array, others))
+            return join(self._plain(first), self._plain(others[0]))
+        return join(self._plain(first), *map(self._array, others))
 
     def _strict(self, function: Function, args: Sequence[int], kind: str) -> ColumnStep | None:
         types = [self.types[arg] for arg in args]
         moving = [place for place, arg in enumerate(args) if self.is_moving[arg]]
-        if all(type_.name in DTYPES for type_ in types):
+        if all(type_.name in DTYPES for type_ in types) and (function.numeric or function.checked):
             return self._numeric(function, args)
         if len(moving) > 1:
             return None
         sources = [self._plain(arg) for arg in args]
         if types[moving[0]].name == "string":
             return self._coded(function, sources, moving[0], types, kind)
+        if types[moving[0]].name in DTYPES:
+            return checked(partial(per_number, function.run, kind, moving[0], types[moving[0]].name), sources)
         has_listed = types.pop(moving[0]).of and not any(type_.of or type_ == DYN for type_ in types)
         if function.listed and has_listed:
-            return _checked(function.listed, sources)
+            return checked(function.listed, sources)
         return None
 
-    def _numeric(self, function: Function, args: Sequence[int]) -> ColumnStep | None:
+    def _numeric(self, function: Function, args: Sequence[int]) -> ColumnStep:
         sources = [self._number(arg) for arg in args]
         if function.numeric:
-            return _unfailing(function.numeric, sources)
-        return _checked(function.checked, sources) if function.checked else None
+            return unfailing(function.numeric, sources)
+        return checked(function.checked, sources)  # type: ignore[arg-type]
 
     def _coded(
         self, function: Function, sources: list[ColumnStep], moving: int, types: Sequence[CelType], kind: str
     ) -> ColumnStep:
         form = function.coded.get(kind)
         if form and not any(map(_is_mixed, types)):
-            return _checked(form, sources)
-        return _checked(partial(_per_string, function.run, kind, moving), sources)
+            return checked(form, sources)
+        return checked(partial(per_string, function.run, kind, moving), sources)
 
     def _plain(self, place: int) -> ColumnStep:
         """A node as an argument: its step, or one CEL value for all rows."""
@@ -170,47 +176,6 @@ class _Steps:
         """A node as a column in any case."""
         step, program, kind = self.steps[place], self.programs[place], self.types[place].name
         return step or (lambda batch: (spread(kind, program(batch.scope), len(batch.rows)), None))
-
-
-def _unfailing(form: Callable[..., Array], sources: Sequence[ColumnStep]) -> ColumnStep:
-    if len(sources) == 1:
-        return _unfailing_unary(form, sources[0])
-    left, right = sources
-
-    def step(batch: Batch) -> Operand:
-        first, first_errors = left(batch)
-        second, second_errors = right(batch)
-        return form(first, second), union(first_errors, second_errors)
-
-    return step
-
-
-def _unfailing_unary(form: Callable[..., Array], source: ColumnStep) -> ColumnStep:
-    def step(batch: Batch) -> Operand:
-        values, errors = source(batch)
-        return form(values), errors
-
-    return step
-
-
-def _checked(form: Callable[..., Operand], sources: Sequence[ColumnStep]) -> ColumnStep:
-    def step(batch: Batch) -> Operand:
-        errors: Mask | None = None
-        values = []
-        for source in sources:
-            value, failed = source(batch)
-            values.append(value)
-            errors = union(errors, failed)
-        result, failed = form(*values)
-        return result, union(errors, failed)
-
-    return step
-
-
-def _per_string(run: Callable[..., CelValue], kind: str, moving: int, *args: CelValue | Texts) -> Operand:
-    before, after = args[:moving], args[moving + 1 :]
-    texts: Texts = args[moving]  # type: ignore[assignment]
-    return per_distinct(lambda text: run(*before, text, *after), kind, texts)
 
 
 def _is_mixed(kind: CelType) -> bool:

@@ -93,8 +93,8 @@ def _across(name: str, values: Sequence[CelValue], kinds: Sequence[str]) -> CelV
         is_double = "double" in kinds  # then both are compared as doubles, as in the reference
         return _ORDERS[name](float(left), float(right)) if is_double else _ORDERS[name](left, right)
     if name in _INDEXES and kinds[0] == "list" and kinds[1] in ("uint", "double"):
-        place = cast(float, values[1])
-        if place == int(place):
+        place = float(cast(float, values[1]))
+        if place.is_integer():
             return dispatched(name, [_constant(values[0]), _constant(int(place))])(_NOWHERE)
     raise RuleError(f"there is no {name} of ({', '.join(kinds)})")
 

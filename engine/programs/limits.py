@@ -15,14 +15,14 @@ MAX_TEXT: Final = 64 * 1024
 MAX_ENTRIES: Final = 10_000
 """Entries of a list or map that a rule makes."""
 
-MAX_ROUNDS: Final = 2_000
+MAX_ROUNDS: Final = 300
 """Entries of a list or map that one macro goes through."""
 
-MAX_STEPS: Final = 20_000
+MAX_STEPS: Final = 100_000
 """Rounds that the macros of one run may take together, those of nested macros multiplied."""
 
 MAX_STEPS_PER_CANDIDATE: Final = 4_000
-"""The same for macros that are run for each candidate."""
+"""The same for what runs for each candidate; counted when it runs, so that long lists are the exception."""
 
 T = TypeVar("T", bound=Sized)
 

@@ -7,6 +7,7 @@ by copying it, and how often a body may run is known beforehand. An error of one
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from contracts.errors import ExpiredError, RuleError
 from engine.programs.limits import MAX_ROUNDS
@@ -14,6 +15,7 @@ from engine.programs.types import BOOL, DYN, INT, CelType
 from engine.programs.values import CelMap, CelValue, KeyedMap, RequestProgram, Scope, as_map
 
 Rounds = Iterator[CelValue]
+Entries: TypeAlias = tuple[CelValue, ...] | CelMap
 _Result = Callable[[CelType, Sequence[CelType], CelType], CelType]
 
 
@@ -21,21 +23,28 @@ _Result = Callable[[CelType, Sequence[CelType], CelType], CelType]
 class Macro:
     """One macro: `written` shows its forms; `result` tells its type from what it goes over, its variables, its body.
 
-    `conditions` is how many bodies may stand before the last one, which must all be bool. `run` takes the rounds
-    (each binds the variables, then gives the first), the scope they are bound in, and the bodies. `rounds` bounds
-    how often a body runs, given how many entries there are.
+    With `has_condition` a bool body may stand before the last one. `run` takes the rounds (each binds the variables,
+    then gives the first), the scope they are bound in, and the bodies. A macro that `is_once` goes through nothing: it
+    binds what it is over, and runs its body.
     """
 
     name: str
     written: tuple[str, ...]
     doc: str
     example: str
-    run: Callable[..., CelValue]
     result: _Result
+    run: Callable[..., CelValue] | None = None
     body: str = "bool"
     variables: tuple[int, ...] = (1, 2)
     has_condition: bool = False
     is_once: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """What a variable holds whose value failed: reading it raises the error."""
+
+    error: RuleError
 
 
 def bound_types(macro: Macro, over: CelType, count: int) -> tuple[CelType, ...] | None:
@@ -49,42 +58,76 @@ def bound_types(macro: Macro, over: CelType, count: int) -> tuple[CelType, ...] 
     return over.of[:count] if over.name == "map" else None
 
 
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How many variables the rule of a macro binds, and how many rounds its macros may take in one run."""
+
+    variables: int
+    rounds: int
+
+    def within(self, scope: Scope) -> Scope:
+        """The scope with room for the variables and, behind them, a count of rounds; an outer macro's as it is."""
+        if len(scope.variables) > self.variables:
+            return scope
+        inner = scope.binding(self.variables + 1)
+        inner.variables[self.variables] = 0
+        return inner
+
+    def take(self, variables: list[CelValue], rounds: int) -> None:
+        """Counts rounds. Raises `RuleError` when there are too many."""
+        taken: int = variables[self.variables] + rounds  # type: ignore[operator, assignment]
+        variables[self.variables] = taken
+        if taken > self.rounds:
+            raise RuleError(f"its macros take more than {self.rounds} rounds")
+
+
 def planned(
-    macro: Macro, over: RequestProgram, slots: Sequence[int], bodies: Sequence[RequestProgram], room: int
+    macro: Macro, over: RequestProgram, slots: Sequence[int], bodies: Sequence[RequestProgram], room: Room
 ) -> RequestProgram:
-    """The closure of a macro in a rule that binds `room` variables in all."""
-    rounds = _once if macro.is_once else _each if len(slots) == 1 else _pairs
-    run = macro.run
+    """The closure of a macro."""
+    if macro.is_once:
+        return _bound(over, slots[0], bodies[-1], room)
+    assert macro.run is not None
+    rounds, run = (_each if len(slots) == 1 else _pairs), macro.run
 
     def program(scope: Scope) -> CelValue:
-        value = over(scope)
-        inner = scope if len(scope.variables) >= room else scope.binding(room)
+        value = _entries(over(scope))
+        inner = room.within(scope)
+        room.take(inner.variables, len(value))
         return run(rounds(value, inner.variables, slots), inner, *bodies)
 
     return program
 
 
-def _once(value: CelValue, variables: list[CelValue], slots: Sequence[int]) -> Rounds:
-    variables[slots[0]] = value
-    yield value
+def _bound(over: RequestProgram, slot: int, body: RequestProgram, room: Room) -> RequestProgram:
+    """The body with a variable bound once. A value that fails is an error only where it is read, as in CEL."""
+
+    def program(scope: Scope) -> CelValue:
+        inner = room.within(scope)
+        try:
+            inner.variables[slot] = over(scope)
+        except RuleError as error:
+            inner.variables[slot] = Failed(error)  # type: ignore[call-overload]
+        return body(inner)
+
+    return program
 
 
-def _each(value: CelValue, variables: list[CelValue], slots: Sequence[int]) -> Rounds:
+def _each(value: Entries, variables: list[CelValue], slots: Sequence[int]) -> Rounds:
     (slot,) = slots
-    for element in _entries(value):
+    for element in value:
         variables[slot] = element
         yield element
 
 
-def _pairs(value: CelValue, variables: list[CelValue], slots: Sequence[int]) -> Rounds:
+def _pairs(value: Entries, variables: list[CelValue], slots: Sequence[int]) -> Rounds:
     first, second = slots
-    entries = _entries(value)
-    pairs = value.items() if isinstance(value, Mapping) else enumerate(entries)
+    pairs = value.items() if isinstance(value, Mapping) else enumerate(value)
     for variables[first], variables[second] in pairs:
         yield variables[first]
 
 
-def _entries(value: CelValue) -> tuple[CelValue, ...] | CelMap:
+def _entries(value: CelValue) -> Entries:
     if not isinstance(value, tuple | Mapping):
         raise RuleError("a macro goes through a list or map alone")
     if len(value) > MAX_ROUNDS:
@@ -146,11 +189,6 @@ def _transform_map_entry(rounds: Rounds, scope: Scope, *bodies: RequestProgram) 
     if len(KeyedMap(entries)) < len(entries):
         raise RuleError("transformMapEntry makes a key twice")
     return as_map(entries)
-
-
-def _bind(rounds: Rounds, scope: Scope, body: RequestProgram) -> CelValue:
-    next(rounds)
-    return body(scope)
 
 
 def _keys(over: CelType) -> CelType:
@@ -236,7 +274,6 @@ _MACROS = (
         written=("cel.bind(name, value, expression)",),
         doc="The expression, in which the name stands for the value; the value is computed once.",
         example="cel.bind(x, 2 + 3, x * x) == 25",
-        run=_bind,
         result=_of_body,
         body="any",
         variables=(1,),

@@ -6,15 +6,17 @@ there is left to be raised whenever the rule runs, where && || and ?: may absorb
 
 from base64 import b64decode
 from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 from contracts.catalog import TableSpec
 from contracts.errors import ExpiredError, RuleError
 from contracts.features import FeatureSchema, Root
 from contracts.rule_ir import Call, Const, Dispatch, Has, ListOf, MacroCall, MapOf, Node, Read, Rule, Variable
 from engine.programs import reading
+from engine.programs.bounds import most_steps
 from engine.programs.dispatch import as_bool, dispatched
 from engine.programs.functions import FUNCTIONS, LazyFunction
-from engine.programs.macros import MACROS, planned
+from engine.programs.macros import MACROS, Failed, Room, planned
 from engine.programs.types import BOOL, CelType
 from engine.programs.values import (
     CelValue,
@@ -42,7 +44,7 @@ _MAKERS: dict[str, Callable[..., CelValue]] = {
 def plan_request(rule: Rule, schema: FeatureSchema, table: TableSpec | None = None) -> RequestProgram:
     """Plans a rule as a closure. Raises `NotRunnableError`; the closure raises `RuleError` naming the rule."""
     verified = verify(rule, schema, table)
-    return named(closures(verified, table)[-1], rule.name)
+    return named(closures(verified, table)[-1], rule)
 
 
 def plan_trial(
@@ -52,16 +54,17 @@ def plan_trial(
     return closures(verify(rule, schema, table, variables), table)[-1]
 
 
-def named(program: RequestProgram, name: str) -> RequestProgram:
-    """The same program, whose errors name the rule."""
+def named(program: RequestProgram, rule: Rule) -> RequestProgram:
+    """The same program, whose errors name the rule and where it was written."""
+    name, place = rule.name, f"{rule.place.file}:{rule.place.line}:{rule.place.column}"
 
     def run(scope: Scope) -> CelValue:
         try:
             return program(scope)
         except ExpiredError as error:
-            raise ExpiredError(error.message, name, is_blocking=error.is_blocking) from None
+            raise ExpiredError(error.message, name, place, is_blocking=error.is_blocking) from None
         except RuleError as error:
-            raise type(error)(error.message, name) from None
+            raise type(error)(error.message, name, place) from None
 
     return run
 
@@ -69,9 +72,12 @@ def named(program: RequestProgram, name: str) -> RequestProgram:
 def closures(verified: Verified, table: TableSpec | None) -> list[RequestProgram]:
     """One closure per node of a verified rule, the root's last."""
     planner = _Planner(verified, table)
-    for node in verified.rule.nodes:
-        planner.add(node)
+    for place, node in enumerate(verified.rule.nodes):
+        planner.add(place, node)
     return planner.programs
+
+
+PlainNode: TypeAlias = Const | Read | Has | Call | Dispatch | ListOf | MapOf | Variable
 
 
 class _Planner:
@@ -80,18 +86,21 @@ class _Planner:
     def __init__(self, verified: Verified, table: TableSpec | None) -> None:
         self.verified = verified
         self.columns = {spec.name: spec for spec in table.columns} if table else {}
+        macros = [node for node in verified.rule.nodes if isinstance(node, MacroCall)]
+        self.once = {slot for node in macros if MACROS[node.macro].is_once for slot in node.slots}
+        self.slots = verified.slots
         self.programs: list[RequestProgram] = []
         self.is_constant: list[bool] = []
 
-    def add(self, node: Node) -> None:
+    def add(self, place: int, node: Node) -> None:
         """Plans the next node."""
-        program = self._planned(node)
+        program = self._macro(place, node) if isinstance(node, MacroCall) else self._planned(node)
         varies = isinstance(node, Read | Has | Variable | MacroCall)
         is_constant = not varies and all([self.is_constant[part] for part in children(node)])
         self.programs.append(_folded(program) if is_constant else program)
         self.is_constant.append(is_constant)
 
-    def _planned(self, node: Node) -> RequestProgram:
+    def _planned(self, node: PlainNode) -> RequestProgram:
         match node:
             case Const():
                 return _constant(literal(node))
@@ -108,9 +117,7 @@ class _Planner:
             case MapOf():
                 return _map(self._all(node.keys), self._all(node.values), node.optional)
             case Variable():
-                return _variable(node.slot)
-            case MacroCall():
-                return self._macro(node)
+                return _bound_variable(node.slot) if node.slot in self.once else _variable(node.slot)
 
     def _all(self, places: Sequence[int]) -> list[RequestProgram]:
         return [self.programs[place] for place in places]
@@ -124,13 +131,14 @@ class _Planner:
             return reading.score
         return reading.feature(self.verified.features[root, field])
 
-    def _macro(self, node: MacroCall) -> RequestProgram:
+    def _macro(self, place: int, node: MacroCall) -> RequestProgram:
         macro, types = MACROS[node.macro], self.verified.types
         *conditions, last = node.bodies
         bodies = [self.programs[body] if types[body] == BOOL else as_bool(self.programs[body]) for body in conditions]
         is_open = macro.body == "bool" and types[last] != BOOL
         bodies.append(as_bool(self.programs[last]) if is_open else self.programs[last])
-        return planned(macro, self.programs[node.over], node.slots, bodies, self.verified.slots)
+        room = Room(self.slots, most_steps(self.verified.facts[place], self.verified.rule.form))
+        return planned(macro, self.programs[node.over], node.slots, bodies, room)
 
 
 def literal(node: Const) -> CelValue:
@@ -145,6 +153,16 @@ def _constant(value: CelValue) -> RequestProgram:
 
 def _variable(slot: int) -> RequestProgram:
     return lambda scope: scope.variables[slot]
+
+
+def _bound_variable(slot: int) -> RequestProgram:
+    def run(scope: Scope) -> CelValue:
+        value = scope.variables[slot]
+        if isinstance(value, Failed):
+            raise value.error
+        return value
+
+    return run
 
 
 def _folded(program: RequestProgram) -> RequestProgram:

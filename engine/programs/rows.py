@@ -2,7 +2,7 @@
 
 from contracts.errors import RuleError
 from engine.programs.arrays import attempted
-from engine.programs.values import Batch, Operand, RequestProgram, Scope
+from engine.programs.values import Batch, CelValue, ColumnValues, Operand, RequestProgram, Scope, Texts
 
 
 def row_by_row(program: RequestProgram, kind: str, batch: Batch) -> Operand:
@@ -23,4 +23,16 @@ def problem(program: RequestProgram, batch: Batch, place: int) -> RuleError | No
 
 def _scope(batch: Batch, place: int) -> Scope:
     score = None if batch.score is None else float(batch.score[place])
-    return batch.scope.at(batch.table, int(batch.rows[place]), score)
+    scope = batch.scope.at(batch.table, int(batch.rows[place]), score)
+    if batch.variables:
+        scope.variables.extend([None] * (max(batch.variables) + 1))
+        for slot, values in batch.variables.items():
+            scope.variables[slot] = _one(values, place)
+    return scope
+
+
+def _one(values: ColumnValues, place: int) -> CelValue:
+    if isinstance(values, Texts):
+        return values.dictionary[int(values.codes[place])]
+    number: CelValue = values[place].item()  # type: ignore[index]
+    return number

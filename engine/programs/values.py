@@ -159,13 +159,15 @@ Operand: TypeAlias = tuple[ColumnValues, Mask | None]
 class Batch:
     """Candidates: rows of one table, in the order of their ids, read in one scope; `score` once it is known.
 
-    `gathered` keeps what programs have read of these rows, so that each column is gathered once.
+    `variables` are what macros bound, by slot. `gathered` keeps what programs have read of these rows, so that each
+    column is gathered once.
     """
 
     scope: Scope
     table: Table
     rows: NDArray[np.int64]
     score: NDArray[np.float64] | None = None
+    variables: Mapping[int, ColumnValues] = field(default_factory=dict)
     gathered: dict[str, Operand] = field(default_factory=dict, init=False, repr=False, compare=False)
 
 

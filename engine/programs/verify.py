@@ -19,12 +19,18 @@ from engine.programs.types import TYPE_OF_VALUES, CelType, fits, parse
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """A rule that may be planned: the type of each node, the features it may read, how many variables it has."""
+    """A rule that may be planned: the type of each node and what holds of it, and the features it may read."""
 
     rule: Rule
     types: tuple[CelType, ...]
+    facts: tuple[Facts, ...]
     features: Features
-    slots: int
+
+    @property
+    def slots(self) -> int:
+        """How many variables there are at once."""
+        root = self.facts[-1]
+        return max([-1, *root.bound, *root.unbound]) + 1
 
 
 def verify(
@@ -45,9 +51,7 @@ def verify(
         except NotRunnableError as error:
             raise NotRunnableError(f"rule {rule.name!r}, node {place}: {error}") from error
     tree.check_root(dict(enumerate(variables or ())))
-    root = tree.facts[-1]
-    slots = max([-1, *root.bound, *root.unbound]) + 1
-    return Verified(rule, tuple(tree.inference.types), features, slots)
+    return Verified(rule, tuple(tree.inference.types), tuple(tree.facts), features)
 
 
 def children(node: Node) -> tuple[int, ...]:
@@ -80,7 +84,7 @@ class _Tree:
         below = [self._adopted(child) for child in children(node)]
         self.inference.add(node, below)
         facts = facts_of(node, below, self.features)
-        check_bounds(facts, self.rule.form)
+        check_bounds(facts)
         self.facts.append(facts)
         self.is_parentless.append(True)
 

@@ -6,8 +6,7 @@ Each line has a reason that convinces a user, and a test that is as narrow as ca
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .outcomes import Outcome
-from .reference import GIVEN_UP
+from .outcomes import GIVEN_UP, Outcome
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,12 @@ passed over. Chance is an argument, so the same seed draws the same expressions.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from random import Random
 
+from engine.programs import macros
 from engine.programs.functions import FUNCTIONS, Declaration
 from engine.programs.types import BOOL, DYN, NUMBERS, STRING, STRINGS, CelType
 
 from .literals import ARGUMENTS, LITERAL_ONLY, LITERALS
-from .spelling import CALLED_BY_MACROS, MACROS, MacroForm, Term, call, is_spelled, leaf, takes_word
+from .spelling import CALLED_BY_MACROS, MACRO_NAMES, MACROS, MacroForm, Term, call, is_spelled, leaf, takes_word
 from .worlds import REQUEST_FIELDS, ROW_FIELDS, Field
 
 MAX_TERMS = 40
@@ -38,6 +39,8 @@ class Vocabulary:
         self.unspelled = tuple(function.id for function in functions if function not in self.functions)
         self.own = tuple(function.id for function in FUNCTIONS.values() if function.is_own and not has_own)
         self.macros = tuple(form for form in MACROS if compiles(form.probe))
+        written = {MACRO_NAMES.get(form.word, form.word) for form in MACROS}
+        self.unspelled_macros = tuple(name for name in macros.MACROS if name not in written)
         self.unknown_macros = tuple(dict.fromkeys(form.word for form in MACROS if form not in self.macros))
         self._giving: dict[CelType, tuple[Declaration | MacroForm, ...]] = {}
 

@@ -3,6 +3,7 @@
 A rule is run as a closure on each row of a world, and as a column program on all of them where it is one.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -26,6 +27,7 @@ from engine.programs.values import CelValue, ColumnProgram, Computed, RequestPro
 from .worlds import COLUMNS, SCHEMA, TABLE, World
 
 NAME = "x"
+_PLACE = re.compile(r"^rule 'x',? (node \d+: )?")
 ROOTS = tuple(Root)
 _USES = {Form.REQUEST: Use(Form.REQUEST, tuple(Root), ()), Form.COLUMNS: Use(Form.COLUMNS, tuple(Root), ())}
 
@@ -43,6 +45,12 @@ class Compiled:
         """The ids of the functions and macros that it calls."""
         return {str(getattr(node, "function", getattr(node, "macro", ""))) for node in self.rule.nodes} - {""}
 
+    @property
+    def root(self) -> str:
+        """The function or macro at the root; what kind of node it is where there is none."""
+        node = self.rule.nodes[-1]
+        return str(getattr(node, "function", getattr(node, "macro", type(node).__name__)))
+
     def outcomes(self, world: World, rows: Sequence[int]) -> list[CelValue | RuleError]:
         """What the closure gives on these rows."""
         return [attempted(self.closure, world.row(row)) for row in rows]
@@ -50,10 +58,10 @@ class Compiled:
 
 @dataclass(frozen=True)
 class Refused:
-    """An expression that our compiler refuses; `code` says why, `is_unchecked` that even the checker does not."""
+    """An expression that our compiler refuses and why; `is_unchecked` says that the checker refused it already."""
 
     text: str
-    code: str
+    reason: str
     is_unchecked: bool = False
 
 
@@ -75,7 +83,7 @@ class Pipeline:
         except CompileError as error:
             return Refused(text, error.problems[0].message)
         except NotRunnableError as error:
-            return Refused(text, str(error))
+            return Refused(text, _PLACE.sub("", str(error)))
         return Compiled(text, rule, closure, _columns(rule))
 
     def compiles(self, text: str) -> bool:

@@ -9,15 +9,19 @@ import struct
 from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
+from contracts.errors import RuleError
 from engine.programs.values import CelValue, Duration, Timestamp
 
 Outcome: TypeAlias = tuple[str, object]
 ERROR: Outcome = ("error", None)
+GIVEN_UP = "given up"
 
 
-def outcome_of(value: CelValue) -> Outcome:
-    """A value of our engine."""
+def outcome_of(value: CelValue | RuleError) -> Outcome:
+    """A value of our engine, or its error."""
     match value:
+        case RuleError():
+            return ERROR
         case None:
             return ("null", None)
         case Timestamp():
@@ -50,6 +54,11 @@ def list_outcome(items: Iterable[Outcome]) -> Outcome:
 def map_outcome(entries: Iterable[tuple[object, Outcome]]) -> Outcome:
     """A map, whatever the order of its entries."""
     return ("map", tuple(sorted(((_key(key), entry) for key, entry in entries), key=lambda each: each[0])))
+
+
+def same(ours: Outcome, theirs: Outcome) -> bool:
+    """Whether both sides gave the same, however the library came to an error."""
+    return ours == theirs or (ours == ERROR and theirs[0] == GIVEN_UP)
 
 
 def readable(outcome: Outcome) -> str:

@@ -21,13 +21,12 @@ from cel_expr_python import cel
 
 from engine.programs.types import CelType
 
-from .outcomes import ERROR, Outcome, double_outcome, list_outcome, map_outcome
+from .outcomes import ERROR, GIVEN_UP, Outcome, double_outcome, list_outcome, map_outcome
 from .worlds import REQUEST_FIELDS, ROW_FIELDS, for_library
 
 # What to run: an expression, and the numbers of the bindings that it is run with.
 Task: TypeAlias = tuple[str, tuple[int, ...]]
 BINDINGS, TASKS = "bindings", "tasks"
-GIVEN_UP = "given up"
 LACKING = "lacking"
 _LACKING = re.compile(r"No (?:matching )?overloads? found[^:]*(?: : | for )(\S+)")
 MAX_BYTES = 3 << 30
@@ -42,9 +41,9 @@ _MICROSECOND = timedelta(microseconds=1)
 
 @dataclass
 class Reference:
-    """The child; `aborted` are the tasks that killed it. Close it at the end."""
+    """The child; `killed` counts the tasks that it died of. Close it at the end."""
 
-    aborted: int = 0
+    killed: int = 0
     _bindings: list[dict[str, object]] = field(default_factory=list)
     _process: multiprocessing.process.BaseProcess | None = None
     _pipe: "Connection | None" = None
@@ -64,7 +63,7 @@ class Reference:
             return answer
         self._start()
         if len(tasks) == 1:
-            self.aborted += 1
+            self.killed += 1
             return [None]
         return [outcome for task in tasks for outcome in self.evaluate([task])]
 

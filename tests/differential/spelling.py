@@ -146,6 +146,12 @@ def _over_both(word: str, bodies: tuple[str, ...], gives: str, probe: str, two: 
     )
 
 
+# How the engine calls what is written otherwise.
+MACRO_NAMES = {
+    "cel.bind": "bind",
+    "transformMap": "transform_map",
+    "transformMapEntry": "transform_map_entry",
+}
 _ENTRY = "{1: 2}.transformMapEntry(k, v, {v: k}) == {2: 1}"
 _FILTERED_ENTRY = "{1: 2}.transformMapEntry(k, v, true, {v: k}) == {2: 1}"
 MACROS = (

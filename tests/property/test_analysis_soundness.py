@@ -7,6 +7,7 @@ functions, so that every function is asked. Each node of a rule is run for each 
 import math
 from collections import Counter
 from collections.abc import Mapping
+from functools import reduce
 
 import numpy as np
 from hypothesis import HealthCheck, given, settings
@@ -14,13 +15,15 @@ from hypothesis import strategies as st
 from test_programs_agreement import SCHEMA, SCOPE, SPECS, TABLE, N, column, rules
 
 from compiler.analysis.conditions import findings
+from compiler.analysis.functions import applied
 from compiler.analysis.ranges import Closed, Ranges
 from compiler.analysis.relations import APART, EQUAL, GREATER, LESS
-from compiler.analysis.values import Among, Anything, Between, Values, among
+from compiler.analysis.values import Among, Anything, Between, Values, among, join
 from contracts.catalog import ColumnSpec, TableSpec
 from contracts.errors import RuleError
 from contracts.features import FeatureSchema, FeatureSpec, Root, ValueType
 from contracts.rule_ir import Call, Const, Form, Has, ListOf, Node, Place, Read, Rule
+from engine.programs.functions import FUNCTIONS
 from engine.programs.functions.comparison import equal
 from engine.programs.plan import closures
 from engine.programs.values import CelValue, Scope
@@ -48,7 +51,7 @@ SMALL_SCHEMA = FeatureSchema(
     ),
 )
 SMALL_CLOSED: Closed = {(Root.REQUEST, "device"): among(DEVICES)}
-INTS = (-(2**63), -2, -1, 0, 1, 2, 3, 2**63 - 1)
+INTS = (-(2**63), -7, -2, -1, 0, 1, 2, 3, 2**63 - 1)
 DOUBLES = (-math.inf, -1.0, -0.0, 0.0, 0.5, 1.0, 2.0, math.inf, math.nan)
 STRINGS = ("", "a", "b", "desktop", "phone")
 READS = {
@@ -82,6 +85,12 @@ ARITHMETIC = {
 UNARY = {
     "int": (("negate_int64", "int"), ("double_to_int64", "double"), ("size_string", "string")),
     "double": (("negate_double", "double"), ("int64_to_double", "int")),
+}
+
+
+CALLS = {
+    **{function: ((kind, kind), kind) for kind, functions in ARITHMETIC.items() for function in functions},
+    **{function: ((of,), kind) for kind, functions in UNARY.items() for function, of in functions},
 }
 
 
@@ -222,6 +231,31 @@ def check_facts(facts: Mapping[object, object], terms: Mapping[object, int], giv
             assert ERROR in (left, right) or relation(left, right) in known, (term, known, rule)
         elif term in terms and given[terms[term]] is not ERROR:
             assert allows(known, given[terms[term]]), (term, known, rule)
+
+
+@st.composite
+def ranges_with_members(draw: st.DrawFn, kind: str) -> tuple[Values, CelValue]:
+    """What an argument may be, and one such value."""
+    if kind == "string":
+        text = draw(st.sampled_from(STRINGS))
+        return among(draw(st.sets(st.sampled_from(STRINGS))) | {text}), text
+    if kind == "int":
+        low, actual, high = sorted(draw(st.tuples(*[st.sampled_from(INTS)] * 3)))
+        return Between(low, high), actual
+    actual, *others = draw(st.lists(st.sampled_from(DOUBLES), min_size=1, max_size=3))
+    return reduce(join, [among([each]) for each in others], among([actual])), actual
+
+
+@SETTINGS
+@given(st.sampled_from(sorted(CALLS)), st.data())
+def test_functions_of_numbers_stay_in_their_range(function: str, data: st.DataObject) -> None:
+    kinds, result = CALLS[function]
+    args = [data.draw(ranges_with_members(kind)) for kind in kinds]
+    try:
+        actual = FUNCTIONS[function].run(*[value for _, value in args])
+    except RuleError:
+        return
+    assert allows(applied(function, [values for values, _ in args], result), actual)
 
 
 @SETTINGS

@@ -83,7 +83,7 @@ class Function(Declaration):
 
 @dataclass(frozen=True, kw_only=True)
 class LazyFunction(Declaration):
-    """A function over programs: `plan` joins closures, `plan_columns` column steps."""
+    """A function over programs: `plan` joins closures, `plan_columns` column steps (without it: row by row)."""
 
     plan: Callable[..., RequestProgram]
-    plan_columns: Callable[..., ColumnStep]
+    plan_columns: Callable[..., ColumnStep] | None = None

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 from contracts.errors import RuleError
 from engine.programs.functions.containers import entry, has_key
-from engine.programs.functions.declaration import Function
-from engine.programs.values import CelValue, OptionalValue
+from engine.programs.functions.declaration import Function, LazyFunction
+from engine.programs.values import CelValue, OptionalValue, RequestProgram, Scope
 
 NONE = OptionalValue()
 
@@ -29,12 +29,26 @@ def _has_value(optional: OptionalValue) -> bool:
     return bool(optional.held)
 
 
-def _or(optional: OptionalValue, other: OptionalValue) -> OptionalValue:
-    return optional if optional.held else other
+def _or(optional: RequestProgram, other: RequestProgram) -> RequestProgram:
+    def run(scope: Scope) -> CelValue:
+        found = _optional(optional(scope))
+        return found if found.held else _optional(other(scope))
+
+    return run
 
 
-def _or_value(optional: OptionalValue, other: CelValue) -> CelValue:
-    return optional.held[0] if optional.held else other
+def _or_value(optional: RequestProgram, other: RequestProgram) -> RequestProgram:
+    def run(scope: Scope) -> CelValue:
+        held = _optional(optional(scope)).held
+        return held[0] if held else other(scope)
+
+    return run
+
+
+def _optional(value: CelValue) -> OptionalValue:
+    if isinstance(value, OptionalValue):
+        return value
+    raise RuleError("an optional is wanted")
 
 
 def _select(mapping: CelValue, key: str) -> OptionalValue:
@@ -72,7 +86,7 @@ def _last(items: tuple[CelValue, ...]) -> OptionalValue:
     return OptionalValue(items[-1:])
 
 
-OPTIONALS = (
+OPTIONALS: tuple[Function | LazyFunction, ...] = (
     Function(
         id="optional_of",
         name="optional.of",
@@ -120,25 +134,25 @@ OPTIONALS = (
         example="{'a': 1}[?'a'].value() == 1",
         run=_value,
     ),
-    Function(
+    LazyFunction(
         id="optional_or_optional",
         name="or",
         params=("optional(A)", "optional(A)"),
         result="optional(A)",
         is_member=True,
-        doc="The first of the two that holds a value.",
+        doc="The first of the two that holds a value; the second is run only if the first holds none.",
         example="{'a': 1}[?'b'].or(optional.of(2)).value() == 2",
-        run=_or,
+        plan=_or,
     ),
-    Function(
+    LazyFunction(
         id="optional_orValue_value",
         name="orValue",
         params=("optional(A)", "A"),
         result="A",
         is_member=True,
-        doc="The value it holds, else the given one.",
+        doc="The value it holds, else the given one, which is run only then.",
         example="{'a': 1}[?'b'].orValue(2) == 2",
-        run=_or_value,
+        plan=_or_value,
     ),
     Function(
         id="select_optional_field",

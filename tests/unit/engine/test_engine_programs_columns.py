@@ -223,7 +223,7 @@ def test_a_request_s_error_is_every_candidate_s() -> None:
     assert result.errors is not None
     assert result.errors.all()
     assert isinstance(result.problem, MissingError)
-    assert str(result.problem) == "r: visitor.affinity has no value"
+    assert str(result.problem) == "r (x:1:1): visitor.affinity has no value"
 
 
 def test_a_request_s_error_is_absorbed_where_a_side_settles() -> None:
@@ -247,7 +247,7 @@ def test_the_problem_is_the_first_failing_candidate_s() -> None:
     result = plan_columns(lowered("int", tree), SCHEMA, SPEC)(batch())
     assert result.errors is not None
     assert result.errors.tolist() == [False, False, True, True]
-    assert str(result.problem) == "r: integer overflow"
+    assert str(result.problem) == "r (x:1:1): integer overflow"
     assert type(result.problem) is RuleError
 
 
@@ -287,7 +287,7 @@ def test_a_map_literal_that_repeats_a_key_is_an_error() -> None:
         Call(type="int", function="size_map", args=(4,)),
     )
     repeated = Rule(name="r", form=Form.REQUEST, type="int", place=Place(file="x", line=1, column=1), nodes=nodes)
-    with pytest.raises(RuleError, match="r: a map literal repeats a key"):
+    with pytest.raises(RuleError, match=r"r \(x:1:1\): a map literal repeats a key"):
         plan_request(repeated, SCHEMA, None)(batch().scope)
 
 
@@ -299,7 +299,7 @@ def test_closures_absorb_an_error_on_either_side(absorbing: bool) -> None:
     for sides in ((failing, absorbing), (absorbing, failing)):
         assert plan_request(lowered("bool", ("bool", function, *sides)), SCHEMA)(scope) is absorbing
     for sides in ((failing, not absorbing), (not absorbing, failing), (failing, failing)):
-        with pytest.raises(RuleError, match="r: division by zero"):
+        with pytest.raises(RuleError, match=r"r \(x:1:1\): division by zero"):
             plan_request(lowered("bool", ("bool", function, *sides)), SCHEMA)(scope)
 
 

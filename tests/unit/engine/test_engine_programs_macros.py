@@ -4,16 +4,17 @@ import pytest
 
 from contracts.errors import ExpiredError, RuleError
 from engine.programs.limits import MAX_ROUNDS
-from engine.programs.macros import MACROS, bound_types, planned
+from engine.programs.macros import MACROS, Room, bound_types, planned
 from engine.programs.plan import NOTHING
 from engine.programs.types import CelType, parse
 from engine.programs.values import CelValue, KeyedMap, RequestProgram, Scope
 
 NUMBERS = (1, 2, 3)
+ROOM = Room(2, 10)
 
 
 def run(macro: str, over: CelValue, *bodies: RequestProgram, slots: tuple[int, ...] = (0,)) -> CelValue:
-    return planned(MACROS[macro], lambda scope: over, slots, bodies, len(slots))(NOTHING)
+    return planned(MACROS[macro], lambda scope: over, slots, bodies, Room(len(slots), 1_000))(NOTHING)
 
 
 def read(slot: int) -> RequestProgram:
@@ -77,7 +78,7 @@ def test_a_key_made_twice_is_an_error() -> None:
 
 def test_a_bound_value_is_computed_once() -> None:
     computed = []
-    twice = planned(MACROS["bind"], lambda scope: computed.append(1) or 7, (0,), (read(0),), 1)  # type: ignore[func-returns-value]
+    twice = planned(MACROS["bind"], lambda scope: computed.append(1) or 7, (0,), (read(0),), Room(1, 9))  # type: ignore[func-returns-value]
     assert (twice(NOTHING), computed) == (7, [1])
 
 
@@ -103,8 +104,8 @@ def test_an_expired_value_is_never_absorbed() -> None:
 
 
 def test_inner_macros_keep_outer_variables() -> None:
-    inner = planned(MACROS["map"], lambda scope: ("a", "b"), (1,), (lambda s: (s.variables[0], s.variables[1]),), 2)
-    pairs = planned(MACROS["map"], lambda scope: (1, 2), (0,), (inner,), 2)(NOTHING)
+    inner = planned(MACROS["map"], lambda scope: ("a", "b"), (1,), (lambda s: (s.variables[0], s.variables[1]),), ROOM)
+    pairs = planned(MACROS["map"], lambda scope: (1, 2), (0,), (inner,), ROOM)(NOTHING)
     assert pairs == (((1, "a"), (1, "b")), ((2, "a"), (2, "b")))
     assert NOTHING.variables == []
 
@@ -112,7 +113,7 @@ def test_inner_macros_keep_outer_variables() -> None:
 def test_what_has_no_elements_or_too_many_is_refused() -> None:
     with pytest.raises(RuleError, match="a macro goes through a list or map alone"):
         run("all", 1, read(0))
-    with pytest.raises(RuleError, match="a macro goes through at most 2000 entries, not 2001"):
+    with pytest.raises(RuleError, match="a macro goes through at most 300 entries, not 301"):
         run("all", (1,) * (MAX_ROUNDS + 1), read(0))
 
 
@@ -134,3 +135,14 @@ def test_variables_have_the_types_of_what_is_gone_over(over: str, count: int, wa
 
 def test_a_map_of_other_keys_is_gone_through_by_key() -> None:
     assert run("map", KeyedMap([(True, 1), (2, 2)]), read(0)) == (True, 2)
+
+
+def test_rounds_of_nested_macros_are_counted_together() -> None:
+    def nested(most: int) -> CelValue:
+        room = Room(2, most)
+        inner = planned(MACROS["all"], lambda scope: NUMBERS, (1,), (lambda scope: True,), room)
+        return planned(MACROS["all"], lambda scope: NUMBERS, (0,), (inner,), room)(NOTHING)
+
+    assert nested(12) is True
+    with pytest.raises(RuleError, match="its macros take more than 11 rounds"):
+        nested(11)

@@ -263,22 +263,33 @@ def test_what_no_column_can_hold_is_refused(name: str) -> None:
 def test_macros_are_bounded_by_what_they_go_through() -> None:
     tags = Read(type="list(string)", root=Root.ITEM, field="tags")
     inner = (tags, TRUE, MacroCall(type="bool", macro="all", over=1, slots=(1,), bodies=(2,)))
-    nodes = (tags, *inner, MacroCall(type="bool", macro="all", over=0, slots=(0,), bodies=(3,)))
-    with pytest.raises(NotRunnableError, match="its macros may take 4002000 steps; at most 4000 may be run"):
+    middle = (tags, *inner, MacroCall(type="bool", macro="all", over=0, slots=(0,), bodies=(3,)))
+    verify(rule(*middle, type="bool"), SCHEMA, TABLE)
+    inner = (tags, TRUE, MacroCall(type="bool", macro="all", over=2, slots=(2,), bodies=(3,)))
+    within = (*inner, MacroCall(type="bool", macro="all", over=1, slots=(1,), bodies=(4,)))
+    nodes = (tags, tags, *within, MacroCall(type="bool", macro="all", over=0, slots=(0,), bodies=(5,)))
+    with pytest.raises(NotRunnableError, match="its macros may take 27090300 steps; at most 100000 may be run"):
+        verify(rule(*nodes, type="bool"), SCHEMA, TABLE)
+
+
+def test_a_list_that_is_too_long_is_not_gone_through() -> None:
+    numbers = ListOf(type="list(int)", items=tuple(range(301)))
+    nodes = (*[ONE] * 301, numbers, TRUE, MacroCall(type="bool", macro="all", over=301, slots=(0,), bodies=(302,)))
+    with pytest.raises(NotRunnableError, match="all goes through 301 entries; at most 300 may be"):
         verify(rule(*nodes, type="bool"), SCHEMA, TABLE)
 
 
 def test_a_fold_bounds_what_goes_through_it() -> None:
-    fold = FoldSpec(fold="last_n", event="view", key="item", limit=10)
+    fold = FoldSpec(fold="last_n", event="view", key="item", limit=20)
     seen = FeatureSpec(name="seen", root=Root.VISITOR_STATE, type=ValueType.STRINGS, fold=fold)
     tags = Read(type="list(string)", root=Root.ITEM, field="tags")
     read = Read(type="list(string)", root=Root.VISITOR_STATE, field="seen")
     inner = (read, TRUE, MacroCall(type="bool", macro="all", over=1, slots=(1,), bodies=(2,)))
     outer = MacroCall(type="bool", macro="all", over=0, slots=(0,), bodies=(3,))
-    nested = rule(read, *inner, outer, type="bool")
-    assert verify(nested, FeatureSchema(purposes=(), features=(seen,)), TABLE).slots == 2
-    with pytest.raises(NotRunnableError, match="its macros may take 22000 steps"):
-        verify(rule(tags, *inner, outer, type="bool"), FeatureSchema(purposes=(), features=(seen,)), TABLE)
+    schema = FeatureSchema(purposes=(), features=(seen,))
+    bounded = verify(rule(read, *inner, outer, type="bool"), schema, TABLE)
+    assert (bounded.slots, bounded.facts[-1].steps) == (2, 20 * 21)
+    assert verify(rule(tags, *inner, outer, type="bool"), schema, TABLE).facts[-1].steps == 300 * 21
 
 
 def test_on_trial_variables_are_given_and_calls_left_open() -> None:

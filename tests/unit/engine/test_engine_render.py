@@ -42,7 +42,7 @@ def test_items_come_in_answer_order_with_offer_and_sentence() -> None:
 
 def test_errors_are_raised() -> None:
     margin = once("m", "double", read(Root.ITEM, "margin", "double"))
-    with pytest.raises(MissingError, match="m: "):
+    with pytest.raises(MissingError, match=r"m \(test:1:1\): "):
         prop(ValueType.DOUBLE, margin, row=4)
     huge = once("h", "double", ("multiply_double", "double", const(1e308), const(1e308)))
     with pytest.raises(RuleError, match="not a finite number"):
