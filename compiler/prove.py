@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from compiler.analysis.plain import plain_problems
-from compiler.analysis.spots import spot
+from compiler.analysis.spelling import spot
 from compiler.analysis.uses import policies_of, uses_of
 from compiler.catalog import Catalog
 from compiler.diagnostics import Problem, Where, proof_messages

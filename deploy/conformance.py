@@ -16,9 +16,9 @@ from contracts.errors import NotRunnableError, RuleError
 from contracts.features import FeatureSchema
 from contracts.rule_ir import Rule
 from engine.programs.functions.containers import entry, has_key
-from engine.programs.plan import NOTHING, plan_trial
+from engine.programs.plan import plan_trial
 from engine.programs.types import DYN, CelType, parse
-from engine.programs.values import CelValue, Duration, Timestamp, TypeValue, Uint, as_map
+from engine.programs.values import CelValue, Duration, Scope, Timestamp, TypeValue, Uint, as_map
 
 Typed: TypeAlias = tuple[str, object]
 _SECOND_NS = 1_000_000_000
@@ -136,9 +136,8 @@ def _evaluated(rule: Rule, variables: Mapping[str, CelType], bindings: Mapping[s
     missing = [name for name in variables if name not in bindings]
     if missing:
         raise RuleError(f"{missing[0]} has no value")
-    scope = NOTHING.binding(0)
-    scope.variables.extend(_value(*bindings[name]) for name in variables)
-    return program(scope)
+    given = [_value(*bindings[name]) for name in variables]
+    return program(Scope(0, frozenset(), {}, {}, {}, variables=given))
 
 
 def _value(kind: str, payload: object) -> CelValue:

@@ -7,14 +7,12 @@ bands have none, which is worth a word. Only bands that are written as literals 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from compiler.analysis.spelling import called
-from compiler.analysis.spots import spot
+from compiler.analysis.ranges import PRICE_BAND
+from compiler.analysis.spelling import called, spot
 from compiler.diagnostics import Problem
 from compiler.diagnostics import analysis_messages as say
 from compiler.reading.expressions import Expression
 from contracts.rule_ir import Call, Const, ListOf, MapOf, Node, Rule
-
-FUNCTION = "price_band"
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,7 @@ class Band:
 def band_problems(rule: Rule, expression: Expression) -> Iterator[Problem]:
     """What is wrong with the bands of a rule."""
     for node in rule.nodes:
-        if isinstance(node, Call) and called(node.function) == FUNCTION:
+        if isinstance(node, Call) and called(node.function) == PRICE_BAND:
             bands = rule.nodes[node.args[1]]
             if isinstance(bands, MapOf):
                 yield from _of_map(rule.nodes, bands, expression)

@@ -6,7 +6,7 @@ from compiler.analysis.bands import band_problems
 from compiler.analysis.conditions import Finding, findings
 from compiler.analysis.nullables import unguarded_reads
 from compiler.analysis.ranges import Closed
-from compiler.analysis.spots import spot
+from compiler.analysis.spelling import spot
 from compiler.analysis.unused import unused
 from compiler.analysis.values import among
 from compiler.diagnostics import Problem

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
 from typing import TypeAlias
 
-from compiler.analysis.spots import spot
+from compiler.analysis.spelling import spot
 from compiler.analysis.uses import Role, uses_of
 from compiler.diagnostics import Problem
 from compiler.diagnostics import analysis_messages as say

@@ -23,6 +23,7 @@ Facts: TypeAlias = Mapping[Term, "Values | Relations"]
 Closed: TypeAlias = Mapping[tuple[Root, str], Values]
 
 NO_FACTS: Facts = {}
+PRICE_BAND = "price_band"
 _LITERALS = ("bool", "int", "double", "string")
 _SCALARS = (*_LITERALS, "uint", "timestamp", "duration")
 _ROUNDS = 2
@@ -97,7 +98,7 @@ class Ranges:
             case Call() if node.type == "bool":
                 outcomes = [each for each in (True, False) if self.suppose(place, each, facts) is not None]
                 return among(outcomes)
-            case Call() if called(node.function) == "price_band":
+            case Call() if called(node.function) == PRICE_BAND:
                 return self._named_by(node.args[1])
             case Call():
                 return applied(node.function, [self.value(arg, facts) for arg in node.args], node.type)

@@ -1,9 +1,11 @@
-"""Parts of a lowered rule as the CEL that they were written as, short enough for a message."""
+"""How messages speak of parts of a rule: where they stand, and the CEL that they were written as, cut short."""
 
 import json
 import re
 from collections.abc import Sequence
 
+from compiler.diagnostics import Where
+from compiler.reading.expressions import Expression
 from contracts.rule_ir import Call, Const, Has, ListOf, Node, Read, Variable
 from engine.programs.functions import FUNCTIONS
 
@@ -11,6 +13,13 @@ _MOST_CHARACTERS = 60
 _MOST_ITEMS = 4
 _WRITTEN = {"math.@max": "math.greatest", "math.@min": "math.least"}
 _NAME = re.compile(r"[A-Za-z_]\w*")
+
+
+def spot(expression: Expression, node: Node) -> Where:
+    """Where a node stands: calls point at their parenthesis, people look at the name before it."""
+    name = called(node.function) if isinstance(node, Call) else ""
+    start = expression.text.rfind(name.rpartition(".")[2], 0, node.at) if name else node.at
+    return expression.written.at(start if start >= 0 else node.at)
 
 
 def literal(value: object) -> str:

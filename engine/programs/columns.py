@@ -72,7 +72,7 @@ def _program(step: ColumnStep, program: RequestProgram, kind: str) -> ColumnProg
         decoded = np.array(values.strings, dtype=object) if isinstance(values, Texts) else values
         if errors is None:
             return Computed(decoded)  # type: ignore[arg-type]
-        return Computed(decoded, errors, problem(program, batch, int(errors.argmax())))  # type: ignore[arg-type]
+        return Computed(decoded, errors, partial(problem, program, batch, errors))  # type: ignore[arg-type]
 
     return run
 

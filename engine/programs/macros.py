@@ -60,21 +60,20 @@ def bound_types(macro: Macro, over: CelType, count: int) -> tuple[CelType, ...] 
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """How many variables the rule of a macro binds, and how many rounds its macros may take in one run."""
+    """Where a rule keeps its variables while it runs: in the scope's list, and behind them a count of rounds.
+
+    The outermost macro of a rule makes the room; `rounds` is how many all its macros together may take.
+    """
 
     variables: int
     rounds: int
-
-    def within(self, scope: Scope) -> Scope:
-        """The scope with room for the variables and, behind them, a count of rounds; an outer macro's as it is."""
-        if len(scope.variables) > self.variables:
-            return scope
-        inner = scope.binding(self.variables + 1)
-        inner.variables[self.variables] = 0
-        return inner
+    is_outermost: bool
 
     def take(self, variables: list[CelValue], rounds: int) -> None:
-        """Counts rounds. Raises `RuleError` when there are too many."""
+        """Makes room where there is none, and counts rounds. Raises `RuleError` when there are too many."""
+        if self.is_outermost:
+            variables.extend([None] * (self.variables + 1 - len(variables)))
+            variables[self.variables] = 0
         taken: int = variables[self.variables] + rounds  # type: ignore[operator, assignment]
         variables[self.variables] = taken
         if taken > self.rounds:
@@ -92,9 +91,8 @@ def planned(
 
     def program(scope: Scope) -> CelValue:
         value = _entries(over(scope))
-        inner = room.within(scope)
-        room.take(inner.variables, len(value))
-        return run(rounds(value, inner.variables, slots), inner, *bodies)
+        room.take(scope.variables, len(value))
+        return run(rounds(value, scope.variables, slots), scope, *bodies)
 
     return program
 
@@ -103,12 +101,13 @@ def _bound(over: RequestProgram, slot: int, body: RequestProgram, room: Room) ->
     """The body with a variable bound once. A value that fails is an error only where it is read, as in CEL."""
 
     def program(scope: Scope) -> CelValue:
-        inner = room.within(scope)
         try:
-            inner.variables[slot] = over(scope)
+            value = over(scope)
         except RuleError as error:
-            inner.variables[slot] = Failed(error)  # type: ignore[call-overload]
-        return body(inner)
+            value = Failed(error)  # type: ignore[assignment]
+        room.take(scope.variables, 1)
+        scope.variables[slot] = value
+        return body(scope)
 
     return program
 

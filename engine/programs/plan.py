@@ -17,7 +17,7 @@ from engine.programs.bounds import most_steps
 from engine.programs.dispatch import as_bool, dispatched
 from engine.programs.functions import FUNCTIONS, LazyFunction
 from engine.programs.macros import MACROS, Failed, Room, planned
-from engine.programs.types import BOOL, CelType
+from engine.programs.types import BOOL, BYTES, DOUBLE, DURATION, INT, STRING, TIMESTAMP, UINT, CelType
 from engine.programs.values import (
     CelValue,
     Duration,
@@ -32,6 +32,7 @@ from engine.programs.values import (
 from engine.programs.verify import Verified, children, verify
 
 NOTHING = Scope(0, frozenset(), {}, {}, {})
+_PLAIN = frozenset({BOOL, INT, UINT, DOUBLE, STRING, BYTES, TIMESTAMP, DURATION})
 _MAKERS: dict[str, Callable[..., CelValue]] = {
     "timestamp": Timestamp,
     "duration": Duration,
@@ -81,24 +82,34 @@ PlainNode: TypeAlias = Const | Read | Has | Call | Dispatch | ListOf | MapOf | V
 
 
 class _Planner:
-    """The closures so far, and which of them depend on nothing."""
+    """The closures so far, which of them depend on nothing, and the values of those."""
 
     def __init__(self, verified: Verified, table: TableSpec | None) -> None:
         self.verified = verified
         self.columns = {spec.name: spec for spec in table.columns} if table else {}
         macros = [node for node in verified.rule.nodes if isinstance(node, MacroCall)]
+        self.inner = _inner_places(verified.rule.nodes)
         self.once = {slot for node in macros if MACROS[node.macro].is_once for slot in node.slots}
         self.slots = verified.slots
         self.programs: list[RequestProgram] = []
         self.is_constant: list[bool] = []
+        self.values: dict[int, CelValue] = {}
 
     def add(self, place: int, node: Node) -> None:
         """Plans the next node."""
         program = self._macro(place, node) if isinstance(node, MacroCall) else self._planned(node)
         varies = isinstance(node, Read | Has | Variable | MacroCall)
         is_constant = not varies and all([self.is_constant[part] for part in children(node)])
-        self.programs.append(_folded(program) if is_constant else program)
+        self.programs.append(self._folded(place, program) if is_constant else program)
         self.is_constant.append(is_constant)
+
+    def _folded(self, place: int, program: RequestProgram) -> RequestProgram:
+        """What depends on nothing, computed now; an error is left to be raised whenever the rule runs."""
+        try:
+            self.values[place] = program(NOTHING)
+        except RuleError:
+            return program
+        return _constant(self.values[place])
 
     def _planned(self, node: PlainNode) -> RequestProgram:
         match node:
@@ -109,7 +120,7 @@ class _Planner:
             case Has():
                 return reading.succeeds(self._read(node.root, node.field))
             case Call():
-                return _called(node.function, self._all(node.args))
+                return self._call(node)
             case Dispatch():
                 return dispatched(node.name, self._all(node.args))
             case ListOf():
@@ -121,6 +132,21 @@ class _Planner:
 
     def _all(self, places: Sequence[int]) -> list[RequestProgram]:
         return [self.programs[place] for place in places]
+
+    def _call(self, node: Call) -> RequestProgram:
+        function, args = FUNCTIONS[node.function], self._all(node.args)
+        if isinstance(function, LazyFunction):
+            return function.plan(*args)
+        kinds = {self.verified.types[arg] for arg in node.args}
+        is_alike = function.alike is not None and len(kinds) == 1 and kinds <= _PLAIN
+        run = function.alike if is_alike and function.alike else function.run
+        if len(args) == 1:
+            return _unary(run, args[0])
+        if len(args) == 2 and node.args[1] in self.values:
+            return _binary_with(run, args[0], self.values[node.args[1]])
+        if len(args) == 2:
+            return _binary(run, *args)
+        return lambda scope: run(*[arg(scope) for arg in args])
 
     def _read(self, root: Root, field: str) -> RequestProgram:
         if root is Root.ITEM:
@@ -137,8 +163,18 @@ class _Planner:
         bodies = [self.programs[body] if types[body] == BOOL else as_bool(self.programs[body]) for body in conditions]
         is_open = macro.body == "bool" and types[last] != BOOL
         bodies.append(as_bool(self.programs[last]) if is_open else self.programs[last])
-        room = Room(self.slots, most_steps(self.verified.facts[place], self.verified.rule.form))
+        most = most_steps(self.verified.facts[place], self.verified.rule.form)
+        room = Room(self.slots, most, is_outermost=place not in self.inner)
         return planned(macro, self.programs[node.over], node.slots, bodies, room)
+
+
+def _inner_places(nodes: Sequence[Node]) -> set[int]:
+    """The places of all nodes that stand in the body of a macro."""
+    inner: set[int] = set()
+    for place in reversed(range(len(nodes))):
+        node = nodes[place]
+        inner.update(children(node) if place in inner else node.bodies if isinstance(node, MacroCall) else ())
+    return inner
 
 
 def literal(node: Const) -> CelValue:
@@ -165,31 +201,16 @@ def _bound_variable(slot: int) -> RequestProgram:
     return run
 
 
-def _folded(program: RequestProgram) -> RequestProgram:
-    try:
-        return _constant(program(NOTHING))
-    except RuleError:
-        return program
-
-
-def _called(function_id: str, args: Sequence[RequestProgram]) -> RequestProgram:
-    function = FUNCTIONS[function_id]
-    if isinstance(function, LazyFunction):
-        return function.plan(*args)
-    if len(args) == 1:
-        return _unary(function.run, args[0])
-    if len(args) == 2:
-        return _binary(function.run, args[0], args[1])
-    run = function.run
-    return lambda scope: run(*[arg(scope) for arg in args])
-
-
 def _unary(run: Callable[..., CelValue], arg: RequestProgram) -> RequestProgram:
     return lambda scope: run(arg(scope))
 
 
 def _binary(run: Callable[..., CelValue], left: RequestProgram, right: RequestProgram) -> RequestProgram:
     return lambda scope: run(left(scope), right(scope))
+
+
+def _binary_with(run: Callable[..., CelValue], left: RequestProgram, value: CelValue) -> RequestProgram:
+    return lambda scope: run(left(scope), value)
 
 
 def _list(items: Sequence[RequestProgram], optional: Sequence[int]) -> RequestProgram:

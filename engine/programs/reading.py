@@ -42,6 +42,7 @@ _STORED: dict[ValueType, type] = {
     ValueType.STRINGS: tuple,
     ValueType.NUMBERS: dict,
 }
+_READABLE = int(Status.DEFAULT)
 _Fetch: TypeAlias = Callable[[Scope], Value | None]
 
 
@@ -60,7 +61,7 @@ def score(scope: Scope) -> CelValue:
 def feature(spec: FeatureSpec) -> RequestProgram:
     """A closure that reads one feature. Raises `NotRunnableError` when its default does not fit its type."""
     place = f"{spec.root}.{spec.name}"
-    fetch = _granted(spec, _visitor_value(spec) if spec.root is Root.VISITOR else _plain_value(spec))
+    fetch = _visitor_value(spec) if spec.root is Root.VISITOR else _granted(spec, _plain_value(spec))
     default = _default(spec, place)
     kind = _STORED[spec.type]
 
@@ -82,7 +83,7 @@ def item(spec: ColumnSpec) -> RequestProgram:
         if scope.table is None:
             raise MissingError(f"item.{spec.name} is read where there is no item")
         column = scope.table.columns[spec.name]
-        if column.status_at(scope.row, scope.now) > Status.DEFAULT:
+        if column.status_at(scope.row, scope.now) > _READABLE:
             raise MissingError(f"item.{spec.name} has no value")
         return column.value_at(scope.row)
 
@@ -142,10 +143,12 @@ def _plain_value(spec: FeatureSpec) -> _Fetch:
 
 
 def _visitor_value(spec: FeatureSpec) -> _Fetch:
-    name, max_age_us = spec.name, (spec.max_age_s or 0) * _MICROSECONDS_PER_SECOND
+    name, purpose, max_age_us = spec.name, spec.purpose, (spec.max_age_s or 0) * _MICROSECONDS_PER_SECOND
     initial = folds.read((spec,), {}, 0).get(name)  # a fold over no events is PRESENT
 
     def fetch(scope: Scope) -> Value | None:
+        if purpose is not None and purpose not in scope.granted:
+            return None
         entry = scope.visitor.get(name)
         if entry is None:
             return initial
@@ -198,7 +201,7 @@ def _gathered(column: Column, rows: NDArray[np.int64]) -> ColumnValues:
 
 
 def _unreadable(column: Column, rows: NDArray[np.int64], now_us: int) -> Mask | None:
-    errors = None if column.status is None else some(column.status.take(rows) > Status.DEFAULT)
+    errors = None if column.status is None else some(column.status.take(rows) > _READABLE)
     if column.as_of is not None and column.newest > now_us:
         errors = union(errors, some(column.as_of.take(rows) > now_us))
     return errors

@@ -2,7 +2,7 @@
 
 from contracts.errors import RuleError
 from engine.programs.arrays import attempted
-from engine.programs.values import Batch, CelValue, ColumnValues, Operand, RequestProgram, Scope, Texts
+from engine.programs.values import Batch, CelValue, ColumnValues, Mask, Operand, RequestProgram, Scope, Texts
 
 
 def row_by_row(program: RequestProgram, kind: str, batch: Batch) -> Operand:
@@ -11,11 +11,11 @@ def row_by_row(program: RequestProgram, kind: str, batch: Batch) -> Operand:
     return attempted(kind, program, scopes)
 
 
-def problem(program: RequestProgram, batch: Batch, place: int) -> RuleError | None:
-    """The error of one candidate, as its closure words it."""
+def problem(program: RequestProgram, batch: Batch, errors: Mask) -> RuleError | None:
+    """The error of the first candidate in error, as its closure words it."""
     found = None
     try:
-        program(_scope(batch, place))
+        program(_scope(batch, int(errors.argmax())))
     except RuleError as error:
         found = error
     return found

@@ -97,8 +97,8 @@ def _identity(key: CelValue) -> Hashable:
 class Scope:
     """The values of one request by root; `now` in microseconds. With a `table` and `row`, `item` may be read too.
 
-    `score` is the row's score, once it is known: rules that run over candidates may read it. `variables` are what
-    macros bound, by slot.
+    `score` is the row's score, once it is known: rules that run over candidates may read it. `variables` is where
+    the rule that runs keeps what its macros bind, by slot: nobody reads it afterwards.
     """
 
     now: int
@@ -114,12 +114,6 @@ class Scope:
     def at(self, table: Table, row: int, score: float | None = None) -> "Scope":
         """The same scope with `item` being one row of a table."""
         return Scope(self.now, self.granted, self.request, self.visitor_state, self.visitor, table, row, score)
-
-    def binding(self, slots: int) -> "Scope":
-        """The same scope with room for this many variables, the known ones kept: for a macro to fill."""
-        room = self.variables + [None] * (slots - len(self.variables))
-        roots = (self.now, self.granted, self.request, self.visitor_state, self.visitor)
-        return Scope(*roots, self.table, self.row, self.score, room)
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,12 +170,17 @@ class Computed:
     """A column program's result: a value per candidate, and where it is in error (None: nowhere).
 
     `values` is bool, int64 (timestamps and durations: microseconds), float64 or, for strings, object; where it is
-    in error it means nothing. `problem` is the error of the first candidate in error, for the trace.
+    in error it means nothing.
     """
 
     values: Array
     errors: Mask | None = None
-    problem: RuleError | None = None
+    first_error: Callable[[], RuleError | None] = lambda: None
+
+    @property
+    def problem(self) -> RuleError | None:
+        """The error of the first candidate in error, worded only when somebody asks."""
+        return self.first_error()
 
 
 RequestProgram: TypeAlias = Callable[[Scope], CelValue]

@@ -11,8 +11,9 @@ import signal
 import sys
 import traceback
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from random import Random
@@ -38,6 +39,8 @@ SECONDS_EACH = 2.0
 BYTES_EACH = 96 << 20
 BYTES_ALL = 1 << 30
 CORPUS = 300
+_STATUS, _PEAK_RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+IS_MEASURABLE = _PEAK_RESET.exists()
 REPORT_EVERY = 200
 # Rules that grow: each step doubles or multiplies, or asks for much at once.
 BOMBS = (
@@ -118,14 +121,14 @@ def _serve(pipe: Connection, at: object, seed: int, first: int, last: int, bundl
     worlds = {id(corpus): _worlds(corpus, seed) for corpus in corpora}
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + BYTES_ALL, used + BYTES_ALL))
-    signal.signal(signal.SIGVTALRM, _stop)
     outcomes: Counter[str] = Counter()
     failures: list[Failure] = []
     for number in range(first, last):
         at.value = number  # type: ignore[attr-defined]
         random = Random(f"{seed}/{number}")
         corpus = random.choice(corpora)
-        outcome = _bounded(changed(corpus.rules, random), corpus, worlds[id(corpus)])
+        sent = changed(corpus.rules, random)
+        outcome = bounded(partial(_executed, sent, corpus, worlds[id(corpus)]))
         outcomes[outcome.partition(":")[0]] += 1
         if outcome.startswith("FAILED"):
             failures.append((number, outcome))
@@ -134,24 +137,32 @@ def _serve(pipe: Connection, at: object, seed: int, first: int, last: int, bundl
             outcomes, failures = Counter(), []
 
 
-def _stop(*_: object) -> None:
-    raise _TooSlow
-
-
-def _bounded(sent: bytes, corpus: Corpus, worlds: Sequence[World]) -> str:
-    """What came of one execution, in a word, or `FAILED: ...`."""
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def bounded(run: Callable[[], str]) -> str:
+    """What a run answers, in a word, or `FAILED: ...`: what came out, too much time, too much memory."""
+    _PEAK_RESET.write_text("5")
+    before = _peak()
+    signal.signal(signal.SIGVTALRM, _stop)
     signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS_EACH)
     try:
-        outcome = _executed(sent, corpus, worlds)
+        outcome = run()
     except _TooSlow:
         return "FAILED: too slow at " + _where()
     except BaseException as error:  # noqa: BLE001 - whatever comes out here is what the fuzzer looks for
         return f"FAILED: {type(error).__name__} {str(error)[:200]} at {_where()}"
     finally:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
+    grown = _peak() - before
     return f"FAILED: memory grew by {grown >> 20} MB" if grown > BYTES_EACH else outcome
+
+
+def _stop(*_: object) -> None:
+    raise _TooSlow
+
+
+def _peak() -> int:
+    """The most memory that this process had resident since the peak was reset, in bytes."""
+    _, _, rest = _STATUS.read_text().partition("VmHWM:")
+    return int(rest.split(maxsplit=1)[0]) * 1024
 
 
 def _where() -> str:

@@ -81,10 +81,10 @@ def _set_type(rule: Rule, _: Sequence[Rule], random: Random) -> None:
 
 def _set_function(rule: Rule, _: Sequence[Rule], random: Random) -> None:
     """Another function, mostly one of the same signature."""
-    calls = [node for node in rule["nodes"] if node.get("op") == "call" and node.get("function") in FUNCTIONS]
+    calls = [node for node in rule["nodes"] if node.get("op") == "call" and str(node.get("function")) in FUNCTIONS]
     if calls:
         node = random.choice(calls)
-        known = FUNCTIONS[node["function"]]
+        known = FUNCTIONS[str(node["function"])]
         alike = [each.id for each in FUNCTIONS.values() if (each.params, each.result) == (known.params, known.result)]
         node["function"] = random.choice(alike if random.random() < 0.7 else [*FUNCTIONS, "nothing"])
 
