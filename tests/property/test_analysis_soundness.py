@@ -290,8 +290,7 @@ def test_nothing_happens_that_is_excluded_whatever_function_is_called() -> None:
             world = draw_world(random, is_wild=True)
             for row in random.sample(range(ROWS), 3):
                 check(compiled.rule, {}, outcomes(compiled.rule, SCHEMA, TABLE, world.row(row)))
-    assert set(limited) == {str(kind) for kind in KINDS}
-    assert min(limited.values()) > 0
+    assert all(limited[str(kind)] for kind in KINDS)
 
 
 def value_of(rule: Rule) -> Values:

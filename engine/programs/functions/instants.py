@@ -66,9 +66,8 @@ def in_timestamp(nanoseconds: int) -> Timestamp:
 def local(instant: int, zone: str) -> datetime:
     """The wall clock of a time zone at an instant, to the microsecond."""
     found = _zone(zone)
-    seconds, nanoseconds = divmod(instant, SECOND_NS)
     try:
-        return datetime.fromtimestamp(seconds, found).replace(microsecond=nanoseconds // 1_000)
+        return (_EPOCH + timedelta(microseconds=instant // 1_000)).astimezone(found)
     except (OverflowError, ValueError):
         raise RuleError("timestamp out of range") from None
 
