@@ -2,6 +2,7 @@
 
 - Consent: a slot reads only features whose purpose its gate requires: in rules, model inputs, generators, fallback
   keys, and in what its policies, those of experiments too, look up.
+- Features of a visitor name a purpose; one without is read without consent, which is worth a warning.
 - Sensitive features: no slot reads them, unless their declaration says why it may.
 - Plain content references no item, price or offer: it is shown unguarded. And there is some.
 - Every slot has candidates: its generators name existing items and are not all empty.
@@ -41,9 +42,11 @@ def prove(sources: Sources, rules: Mapping[str, Rule], catalog: Catalog) -> Iter
 
 
 def _permission(feature: FeatureSource) -> Iterator[Problem]:
+    name = f"{feature.spec.root}.{feature.spec.name}"
+    if feature.spec.purpose is None and feature.spec.root is not Root.REQUEST:
+        yield proof_messages.without_purpose(feature.where, name)
     if feature.allowed_because is None:
         return
-    name = f"{feature.spec.root}.{feature.spec.name}"
     if not feature.spec.is_sensitive:
         yield proof_messages.allowed_not_sensitive(feature.where, name)
     elif not feature.allowed_because.strip():

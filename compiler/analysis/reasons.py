@@ -20,6 +20,7 @@ _WORDS: dict[Relations, str] = {
     frozenset({EQUAL}): "",
     frozenset({LESS, GREATER}): "other than ",
 }
+_TIMES = ("timestamp", "duration")  # nanoseconds say nothing to people
 _MOST_VALUES = 6
 
 
@@ -93,7 +94,7 @@ def _compared(ranges: Ranges, subject: int, held: Relations, other: int) -> tupl
 def _limit(ranges: Ranges, place: int, facts: Facts) -> str:
     """`item.price` is at most 500 here."""
     values = ranges.value(place, facts)
-    words = _described(values)
+    words = "" if ranges.nodes[place].type in _TIMES else _described(values)
     here = "" if values == ranges.value(place, NO_FACTS) else " here"
     return f"`{ranges.spelling.of(place)}` is {words}{here}" if words else ""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from compiler.diagnostics.problem import Problem, Where, listed, nearest, problem
+from compiler.diagnostics.problem import Problem, Where, listed, nearest, problem, warning
 
 _MAX_COMPARED = 5000
 
@@ -52,6 +52,12 @@ def allowed_not_sensitive(where: Where, feature: str) -> Problem:
     """A reason for what needs none."""
     message = f"`{feature}` says why it may be used, but is not marked as sensitive"
     return problem("E508", where, message, "add `sensitive = true`, or remove `allowed_because`")
+
+
+def without_purpose(where: Where, feature: str) -> Problem:
+    """A feature of a visitor that no consent covers."""
+    message = f"`{feature}` is about one visitor and names no purpose: slots read it without consent"
+    return warning("W510", where, message, "name its purpose, or declare it under [request] if it is about the page")
 
 
 def no_plain(where: Where, slot: str) -> Problem:

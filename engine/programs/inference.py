@@ -6,13 +6,13 @@ A variable has the type that its reads declare, until the macro that binds it sa
 import re
 from base64 import b64decode
 from binascii import Error as Base64Error
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from contracts.errors import NotRunnableError, RuleError
 from contracts.features import INT64_MAX, INT64_MIN, UINT64_MAX, Root
 from contracts.rule_ir import Call, Const, Dispatch, Form, Has, ListOf, MacroCall, MapOf, Node, Read, Rule, Variable
 from engine.programs.bounds import Facts, Features, slot_of
-from engine.programs.functions import FUNCTIONS
+from engine.programs.functions import FUNCTIONS, Declaration
 from engine.programs.functions.instants import MAX_DURATION_NS, MAX_TIMESTAMP_NS, MIN_TIMESTAMP_NS
 from engine.programs.limits import MAX_TEXT
 from engine.programs.macros import MACROS, Macro, bound_types
@@ -30,7 +30,6 @@ from engine.programs.types import (
     result_of,
     settled,
 )
-from engine.programs.values import CelValue
 
 _LITERALS: dict[str, type] = {
     "bool": bool,
@@ -138,20 +137,18 @@ class Inference:
         if result is None:
             given = ", ".join(map(str, args))
             raise NotRunnableError(f"{node.function} takes ({', '.join(function.params)}), not ({given})")
-        for place, check in function.literals.items():
-            self._check_literal(self._rule.nodes[node.args[place]], node.function, check)
+        if not self._is_trial:
+            for place in function.takes_literals:
+                self._check_literal(self._rule.nodes[node.args[place]], function, place)
         return result
 
-    def _check_literal(self, arg: Node, function: str, check: Callable[[CelValue], object]) -> None:
+    def _check_literal(self, arg: Node, function: Declaration, place: int) -> None:
         if not isinstance(arg, Const):
-            if not self._is_trial:
-                raise NotRunnableError(f"{function} takes a literal there, so that it can be checked beforehand")
-            return
+            raise NotRunnableError(f"{function.id} takes a literal there, so that it can be checked beforehand")
         try:
-            check(arg.value)
+            function.checks[place](arg.value)
         except RuleError as error:
-            if not self._is_trial:
-                raise NotRunnableError(error.message) from None
+            raise NotRunnableError(error.message) from None
 
     def _dispatched(self, node: Dispatch) -> CelType:
         if not self._is_trial:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from engine.programs.functions.declaration import Function
-from engine.programs.functions.instants import SECOND_NS, local
+from engine.programs.functions.instants import SECOND_NS, local, zone_of
 
 
 def _day_of_week(wall: datetime) -> int:
@@ -38,6 +38,7 @@ def _accessor(
             doc=f"{doc}, in {place}.",
             example=f"timestamp('2017-11-27T05:06:07.089Z').{name}({argument}) == {example}",
             run=run,
+            checks={1: zone_of} if argument else {},
         )
 
     zoned = declared(zoned_id, ("timestamp", "string"), "a time zone", "'UTC'")

@@ -23,8 +23,8 @@ class Declaration:
     """The signature of a function in CEL types, `A` and `B` being variables; `name` is how CEL text calls it.
 
     `is_own` marks functions that are not CEL's: the compiler declares those to its checker. `example` is a CEL
-    expression that is true. `literals` are arguments that must be literals, by place, each with what raises
-    `RuleError` for one that will not do.
+    expression that is true. `checks` has, by place, what raises `RuleError` for a literal argument that will not do;
+    those of `takes_literals` must be literals.
     """
 
     id: str
@@ -35,7 +35,8 @@ class Declaration:
     example: str
     is_member: bool = False
     is_own: bool = False
-    literals: Mapping[int, Callable[[CelValue], object]] = field(default_factory=dict)
+    checks: Mapping[int, Callable[..., object]] = field(default_factory=dict)
+    takes_literals: frozenset[int] = frozenset()
 
     @property
     def signature(self) -> str:

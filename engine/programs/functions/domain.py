@@ -13,7 +13,7 @@ from contracts.errors import RuleError
 from engine.hashing import split
 from engine.programs.arrays import some
 from engine.programs.functions.declaration import Function
-from engine.programs.functions.instants import local
+from engine.programs.functions.instants import local, zone_of
 from engine.programs.limits import bounded
 from engine.programs.values import NANOSECONDS_PER_MICROSECOND, Operand
 from engine.snapshot import Array
@@ -133,6 +133,7 @@ DOMAIN = (
         doc="night (from 22), morning (from 5), afternoon (from 12) or evening (from 18 o'clock) in a time zone.",
         example="day_part(timestamp('2017-11-27T12:00:00Z'), 'America/New_York') == 'morning'",
         run=_day_part,
+        checks={1: zone_of},
     ),
     Function(
         id="price_text_int64",

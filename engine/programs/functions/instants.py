@@ -65,7 +65,7 @@ def in_timestamp(nanoseconds: int) -> Timestamp:
 
 def local(instant: int, zone: str) -> datetime:
     """The wall clock of a time zone at an instant, to the microsecond."""
-    found = _zone(zone)
+    found = zone_of(zone)
     try:
         return (_EPOCH + timedelta(microseconds=instant // 1_000)).astimezone(found)
     except (OverflowError, ValueError):
@@ -96,7 +96,7 @@ def _digits(nanoseconds: int) -> str:
 
 
 @lru_cache(maxsize=512)
-def _zone(name: str) -> tzinfo:
+def zone_of(name: str) -> tzinfo:
     """A zone of the IANA database, or an offset such as `-05:00`; no name at all is UTC."""
     offset = _OFFSET.fullmatch(name)
     try:

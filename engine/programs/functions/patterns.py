@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from contracts.errors import RuleError
 from engine.programs.functions.declaration import Function
 from engine.programs.limits import bounded, bounded_text
-from engine.programs.values import CelValue, OptionalValue
+from engine.programs.values import OptionalValue
 
 if TYPE_CHECKING:
     import re2
@@ -39,10 +39,6 @@ def pattern(text: str) -> "re2._Regexp":
 
 def _readable(reason: object) -> str:
     return reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
-
-
-def _check(text: CelValue) -> object:
-    return pattern(str(text))
 
 
 def _matches(text: str, regex: str) -> bool:
@@ -107,7 +103,8 @@ PATTERNS = (
         doc="Whether a pattern of RE2 is found in a string; anchor it with ^ and $.",
         example="matches('tea pot', '^t.a')",
         run=_matches,
-        literals={1: _check},
+        checks={1: pattern},
+        takes_literals=frozenset({1}),
     ),
     Function(
         id="matches_string",
@@ -118,7 +115,8 @@ PATTERNS = (
         doc="Whether a pattern of RE2 is found in a string; anchor it with ^ and $.",
         example="'tea pot'.matches('po?t$')",
         run=_matches,
-        literals={1: _check},
+        checks={1: pattern},
+        takes_literals=frozenset({1}),
     ),
     Function(
         id="regex_extract_string_string",
@@ -128,7 +126,8 @@ PATTERNS = (
         doc=f"What a pattern first finds. {_EXTRACT_DOC}.",
         example="regex.extract('pot 12', 'pot ([0-9]+)').orValue('') == '12'",
         run=_extract,
-        literals={1: _check},
+        checks={1: pattern},
+        takes_literals=frozenset({1}),
     ),
     Function(
         id="regex_extractAll_string_string",
@@ -138,7 +137,8 @@ PATTERNS = (
         doc=f"Everything that a pattern finds. {_EXTRACT_DOC}.",
         example="regex.extractAll('1 or 2', '[0-9]') == ['1', '2']",
         run=_extract_all,
-        literals={1: _check},
+        checks={1: pattern},
+        takes_literals=frozenset({1}),
     ),
     Function(
         id="regex_replace_string_string_string",
@@ -148,7 +148,8 @@ PATTERNS = (
         doc="With everything that a pattern finds replaced; \\1 stands for its first group.",
         example="regex.replace('tea pot', '[aeiou]', '') == 't pt'",
         run=_replace,
-        literals={1: _check},
+        checks={1: pattern},
+        takes_literals=frozenset({1}),
     ),
     Function(
         id="regex_replace_string_string_string_int",
@@ -158,6 +159,7 @@ PATTERNS = (
         doc="The same, at most that many times; below 0 everywhere.",
         example="regex.replace('tea pot', '[aeiou]', '', 1) == 'ta pot'",
         run=_replace,
-        literals={1: _check},
+        checks={1: pattern},
+        takes_literals=frozenset({1}),
     ),
 )

@@ -160,7 +160,11 @@ def test_bands_neither_overlap_nor_stand_empty(tea: Path, bands: str) -> None:
 
 def test_a_rule_that_no_slot_uses_is_told_and_does_not_stop_the_build(tea: Path) -> None:
     (tea / "rules/more.toml").write_text("[spare]\nexpr = 'visitor.spend > 3.0'\n")
-    edit(tea / "edgewise.toml", "[visitor.own_teas]", '[visitor.spend]\ntype = "double"\n\n[visitor.own_teas]')
+    edit(
+        tea / "edgewise.toml",
+        "[visitor.own_teas]",
+        '[visitor.spend]\ntype = "double"\npurpose = "personalisation"\n\n[visitor.own_teas]',
+    )
     assert said(tea) == [("W606", "no slot uses rule `spare`")]
 
 

@@ -69,6 +69,7 @@ NEVER: dict[str, str] = {
     "!has(item.award) && item.award == 'gold'": '`!has(item.award)` and `item.award == "gold"` cannot both be true',
     'has(item.award) ? item.price > 3 : item.award == "x"': "`item.award` is absent here",
     'price_band(item.price, {"low": [0, 9]}) == "mid"': '`price_band(item.price, ...)` is "low"',
+    "item.added > now ? item.is_new : item.added > now": "of what is known here",
     "item.price > 9 ? item.is_new : item.price > 10": "`item.price` is at most 9 here",
     "visitor.tags.exists(tag, size(tag) > 3 && size(tag) < 2)": "`size(tag)` would have to be above 3 and below 2",
 }

@@ -99,6 +99,19 @@ def test_consent_is_traced_through_every_rule_of_a_slot(tea: Path, place: str) -
     assert {code for _, _, code, _ in broken(tea)} == {"E504"}
 
 
+def test_a_feature_of_a_visitor_without_purpose_is_told(tea: Path) -> None:
+    edit(
+        tea / "edgewise.toml",
+        '[visitor.orders]\ntype = "int"\npurpose = "personalisation"',
+        '[visitor.orders]\ntype = "int"',
+    )
+    (told,) = check(tea).warnings
+    assert (told.code, told.message) == (
+        "W510",
+        "`visitor.orders` is about one visitor and names no purpose: slots read it without consent",
+    )
+
+
 def test_consent_is_traced_through_fallback_keys(tea: Path) -> None:
     edit(tea / "edgewise.toml", "[request.device]\n", '[request.device]\npurpose = "personalisation"\n')
     found = broken(tea)
