@@ -24,6 +24,7 @@ from engine.programs.functions.conversion import TYPE_NAMES
 from engine.programs.macros import MACROS, bound_types
 from engine.programs.plan import plan_request
 from engine.programs.types import DYN, CelType, parse, result_of, settled
+from engine.programs.verify import RefusedNodeError
 
 _NOTHING = Const(type="null", value=None)
 
@@ -66,6 +67,11 @@ def _plan(rule: Rule, checked: Checked, sources: Sources) -> None:
             plan_columns(rule, sources.schema, table)
         else:
             plan_request(rule, sources.schema, table)
+    except RefusedNodeError as error:
+        node = rule.nodes[error.place]
+        name = FUNCTIONS[node.function].name if isinstance(node, Call) else ""
+        where = _at_name(checked.expression.written, name, node.at)
+        raise CompileError([say.not_runnable(where, error.reason)]) from None
     except NotRunnableError as error:
         raise CompileError([say.not_runnable(checked.expression.where, str(error))]) from None
 
@@ -212,11 +218,13 @@ class _Lowering:
         return _NOTHING
 
     def _at(self, tree: Tree) -> Where:
-        """Where a node stands: calls point at their parenthesis, people look at the name before it."""
-        name = tree.function.rpartition(".")[2] if isinstance(tree, Apply) else ""
-        if name.isidentifier():
-            return self._written.at(max(self._written.value.rfind(name, 0, tree.at), 0))
-        return self._written.at(tree.at)
+        return _at_name(self._written, tree.function if isinstance(tree, Apply) else "", tree.at)
+
+
+def _at_name(written: Text, function: str, at: int) -> Where:
+    """Where a node stands: calls point at their parenthesis, people look at the name before it."""
+    name = function.rpartition(".")[2]
+    return written.at(max(written.value.rfind(name, 0, at), 0) if name.isidentifier() else at)
 
 
 class _TrialLowering(_Lowering):

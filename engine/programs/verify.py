@@ -33,6 +33,15 @@ class Verified:
         return max([-1, *root.bound, *root.unbound]) + 1
 
 
+class RefusedNodeError(NotRunnableError):
+    """A node cannot be run; `place` is its number, `reason` says why."""
+
+    def __init__(self, rule: str, place: int, reason: str) -> None:
+        super().__init__(f"rule {rule!r}, node {place}: {reason}")
+        self.place = place
+        self.reason = reason
+
+
 def verify(
     rule: Rule, schema: FeatureSchema, table: TableSpec | None, variables: Sequence[CelType] | None = None
 ) -> Verified:
@@ -49,7 +58,7 @@ def verify(
         try:
             tree.add(node)
         except NotRunnableError as error:
-            raise NotRunnableError(f"rule {rule.name!r}, node {place}: {error}") from error
+            raise RefusedNodeError(rule.name, place, str(error)) from error
     tree.check_root(dict(enumerate(variables or ())))
     return Verified(rule, tuple(tree.inference.types), tuple(tree.facts), features)
 
