@@ -6,21 +6,19 @@ engine itself, so that nothing ships which an edge would refuse.
 
 import math
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 
 from compiler.cel.check import Checked
 from compiler.cel.tree import Apply, Entries, Expansion, Foreign, Items, Literal, Name, Select, Tree, symbol
 from compiler.diagnostics import CompileError, Problem, Where
 from compiler.diagnostics import rule_messages as say
-from compiler.places import SourceText, Text
+from compiler.places import Text
 from compiler.sources import Sources
 from contracts.catalog import TableSpec
 from contracts.errors import NotRunnableError
 from contracts.features import Root
-from contracts.rule_ir import Call, Const, Dispatch, Form, Has, ListOf, MacroCall, MapOf, Node, Read, Rule, Variable
+from contracts.rule_ir import Call, Const, Form, Has, ListOf, MacroCall, MapOf, Node, Read, Rule, Variable
 from engine.programs.columns import plan_columns
 from engine.programs.functions import FUNCTIONS, Declaration
-from engine.programs.functions.conversion import TYPE_NAMES
 from engine.programs.macros import MACROS, bound_types
 from engine.programs.plan import plan_request
 from engine.programs.types import DYN, CelType, parse, result_of, settled
@@ -46,7 +44,7 @@ def lower_rules(checked: Mapping[str, Checked], sources: Sources) -> tuple[dict[
 def lower(checked: Checked) -> Rule:
     """One rule. Raises `CompileError` naming everything in it that the engine lacks."""
     expression = checked.expression
-    lowering = _Lowering(expression.written)
+    lowering = Lowering(expression.written)
     lowering.add(checked.tree)
     if lowering.problems:
         raise CompileError(lowering.problems)
@@ -76,24 +74,7 @@ def _plan(rule: Rule, checked: Checked, sources: Sources) -> None:
         raise CompileError([say.not_runnable(checked.expression.where, str(error))]) from None
 
 
-def lower_trial(
-    tree: Tree, text: str, variables: Mapping[str, str] = MappingProxyType({}), container: str = ""
-) -> Rule:
-    """An expression on trial, its types left open where they are; `variables` stand in the first slots.
-
-    Names that were not checked are looked up in the container first; one that is not found fails when it is read.
-    """
-    written = Text(text, SourceText("expression", text), range(len(text) + 1))
-    lowering = _TrialLowering(written, variables, container)
-    lowering.add(tree)
-    if lowering.problems:
-        raise CompileError(lowering.problems)
-    nodes = tuple(lowering.nodes)
-    place = written.at(0).place
-    return Rule(name="expression", form=Form.REQUEST, type=nodes[-1].type, place=place, nodes=nodes)
-
-
-class _Lowering:
+class Lowering:
     """One rule while its nodes are laid out; what cannot be is a problem and leaves a null in its place.
 
     A variable's slot is how many are in scope already, so inner macros never hide outer ones.
@@ -225,50 +206,6 @@ def _at_name(written: Text, function: str, at: int) -> Where:
     """Where a node stands: calls point at their parenthesis, people look at the name before it."""
     name = function.rpartition(".")[2]
     return written.at(max(written.value.rfind(name, 0, at), 0) if name.isidentifier() else at)
-
-
-class _TrialLowering(_Lowering):
-    """The same of an expression on trial: its calls and names may be left open until it runs."""
-
-    def __init__(self, written: Text, variables: Mapping[str, str], container: str) -> None:
-        super().__init__(written)
-        self._scope += variables.items()
-        self._given = len(variables)
-        self._container = container
-
-    def _open_call(self, tree: Apply | Select, name: str, args: tuple[int, ...]) -> Node:
-        return Dispatch(name=name, args=args, at=tree.at)
-
-    def _other_name(self, tree: Name) -> Node:
-        if tree.type == "type" or tree.name in TYPE_NAMES:
-            return Const(type="type", value=tree.name, at=tree.at)
-        return Dispatch(name=tree.name, args=(), at=tree.at)
-
-    def _variable(self, name: str, at: int) -> Variable | None:
-        return super()._variable(name, at) or self._given_variable(name, at)
-
-    def _select(self, tree: Select) -> Node:
-        path = None if tree.is_test else _path(tree)
-        bound = path is not None and self._is_bound(path.partition(".")[0])
-        found = self._given_variable(path, tree.at) if path and not bound else None
-        return found or super()._select(tree)
-
-    def _given_variable(self, name: str, at: int) -> Variable | None:
-        """A variable of the expression itself, whatever macros bind: in the container first, unless a dot leads."""
-        is_absolute = name.startswith(".") or not self._container
-        for wanted in (name.removeprefix("."),) if is_absolute else (f"{self._container}.{name}", name):
-            for slot, (known, kind) in enumerate(self._scope[: self._given]):
-                if known == wanted:
-                    return Variable(type=kind, slot=slot, at=at)
-        return None
-
-
-def _path(tree: Tree) -> str | None:
-    """`a.b.c` as it is written."""
-    if isinstance(tree, Name):
-        return tree.name
-    operand = _path(tree.operand) if isinstance(tree, Select) and not tree.is_test else None
-    return f"{operand}.{tree.field}" if operand and isinstance(tree, Select) else None
 
 
 def _result(function: Declaration, types: Sequence[str]) -> CelType | None:

@@ -6,12 +6,16 @@ What `edgewise eval` and the conformance suite run. The way is that of rules: ch
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
-from compiler.cel.lower import lower_trial
+from compiler.cel.lower import Lowering
 from compiler.cel.schema import bare_environment
-from compiler.cel.tree import read_tree
+from compiler.cel.tree import Apply, Name, Select, Tree, read_tree
+from compiler.diagnostics import CompileError
+from compiler.places import SourceText, Text
 from contracts.errors import EdgewiseError
-from contracts.rule_ir import Rule
+from contracts.rule_ir import Const, Dispatch, Form, Node, Rule, Variable
+from engine.programs.functions.conversion import TYPE_NAMES
 from engine.programs.types import CelType
 
 _UNDECLARED = re.compile(r"undeclared reference to '([^']+)'")
@@ -47,3 +51,64 @@ def compiled(trial: Trial) -> tuple[str, Rule]:
     variables = {name: str(kind) for name, kind in trial.variables.items()}
     container = "" if trial.is_checked else trial.container  # checked names are resolved already
     return tree.type, lower_trial(tree, trial.text, variables, container)
+
+
+def lower_trial(
+    tree: Tree, text: str, variables: Mapping[str, str] = MappingProxyType({}), container: str = ""
+) -> Rule:
+    """An expression on trial, its types left open where they are; `variables` stand in the first slots.
+
+    Names that were not checked are looked up in the container first; one that is not found fails when it is read.
+    """
+    written = Text(text, SourceText("expression", text), range(len(text) + 1))
+    lowering = _TrialLowering(written, variables, container)
+    lowering.add(tree)
+    if lowering.problems:
+        raise CompileError(lowering.problems)
+    nodes = tuple(lowering.nodes)
+    place = written.at(0).place
+    return Rule(name="expression", form=Form.REQUEST, type=nodes[-1].type, place=place, nodes=nodes)
+
+
+class _TrialLowering(Lowering):
+    """The same of an expression on trial: its calls and names may be left open until it runs."""
+
+    def __init__(self, written: Text, variables: Mapping[str, str], container: str) -> None:
+        super().__init__(written)
+        self._scope += variables.items()
+        self._given = len(variables)
+        self._container = container
+
+    def _open_call(self, tree: Apply | Select, name: str, args: tuple[int, ...]) -> Node:
+        return Dispatch(name=name, args=args, at=tree.at)
+
+    def _other_name(self, tree: Name) -> Node:
+        if tree.type == "type" or tree.name in TYPE_NAMES:
+            return Const(type="type", value=tree.name, at=tree.at)
+        return Dispatch(name=tree.name, args=(), at=tree.at)
+
+    def _variable(self, name: str, at: int) -> Variable | None:
+        return super()._variable(name, at) or self._given_variable(name, at)
+
+    def _select(self, tree: Select) -> Node:
+        path = None if tree.is_test else _path(tree)
+        bound = path is not None and self._is_bound(path.partition(".")[0])
+        found = self._given_variable(path, tree.at) if path and not bound else None
+        return found or super()._select(tree)
+
+    def _given_variable(self, name: str, at: int) -> Variable | None:
+        """A variable of the expression itself, whatever macros bind: in the container first, unless a dot leads."""
+        is_absolute = name.startswith(".") or not self._container
+        for wanted in (name.removeprefix("."),) if is_absolute else (f"{self._container}.{name}", name):
+            for slot, (known, kind) in enumerate(self._scope[: self._given]):
+                if known == wanted:
+                    return Variable(type=kind, slot=slot, at=at)
+        return None
+
+
+def _path(tree: Tree) -> str | None:
+    """`a.b.c` as it is written."""
+    if isinstance(tree, Name):
+        return tree.name
+    operand = _path(tree.operand) if isinstance(tree, Select) and not tree.is_test else None
+    return f"{operand}.{tree.field}" if operand and isinstance(tree, Select) else None

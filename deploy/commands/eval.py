@@ -21,7 +21,7 @@ import numpy as np
 from tqdm import tqdm
 
 from compiler.cel.check import check_alone
-from compiler.cel.lower import lower_trial
+from compiler.cel.trial import lower_trial
 from compiler.places import SourceText, Text
 from compiler.reading.expressions import ALONE, Expression
 from contracts.catalog import ColumnSpec, TableSpec

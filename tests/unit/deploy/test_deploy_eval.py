@@ -32,6 +32,11 @@ def file(tmp_path: Path) -> Path:
         ("get(item.bought_with, visitor_state.cart[0], 0.0)", 1.5, "double"),
         ("now", "2017-11-20T14:00:00+00:00", "timestamp"),
         ("now - timestamp('2017-11-20T13:00:00Z')", "3600s", "duration"),
+        ("[1, dyn('a')].map(x, type(x) == int)", [True, False], "list(bool)"),
+        ("visitor_state.cart[?3]", [], "optional(string)"),
+        ("{1: b'ab', 2: b''}", {"1": "ab", "2": ""}, "map(int,bytes)"),
+        ("[now, now][?0]", ["2017-11-20T14:00:00+00:00"], "optional(timestamp)"),
+        ("dyn(item.price) < 350.5", True, "dyn"),
     ],
 )
 def test_expressions_give_their_values(
@@ -73,3 +78,8 @@ def test_malformed_values_name_their_path(tmp_path: Path, capsys: pytest.Capture
     path.write_text('{"item": {"price": 9223372036854775808}}')
     assert main(["eval", "item.price", "--with", str(path)]) == 2
     assert "$.item.price" in capsys.readouterr().err
+
+
+def test_nothing_to_try_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["eval"]) == 2
+    assert "give an expression, or --batch FILE" in capsys.readouterr().err
