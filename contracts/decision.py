@@ -199,7 +199,7 @@ class Trace(Contract, frozen=True):
     """How one slot's decision came about, for operators, replay and counterfactuals.
 
     `generated` counts ids per generator; `blockers` gives each dropped candidate's first blocker; `scores` and
-    `values` (after objective and boosts) stand in the order of `survivors`. `draws` has one entry per position of the
+    `values` (after objective and boosts) stand in the order of `survivors`; `scored_tier` tells whose scores those are. `draws` has one entry per position of the
     answer, in its order. `boost_errors` counts erroring boosts. `shadow` is there when the slot has a shadow policy
     and a policy was asked. `held_out` is what a held-out visitor would have been answered.
     """
@@ -210,6 +210,7 @@ class Trace(Contract, frozen=True):
     survivors: tuple[str, ...] = ()
     scores: tuple[float, ...] = ()
     values: tuple[float, ...] = ()
+    scored_tier: Tier | None = None
     draws: tuple[Draw, ...] = ()
     boost_errors: int = 0
     problem: str = ""

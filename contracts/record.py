@@ -5,16 +5,19 @@ from contracts.controls import Controls
 from contracts.decision import DecisionRequest, Decisions
 from contracts.features import Cursor, FeatureDelta, FeatureValue
 
-RECORD_FORMAT = 1
+RECORD_FORMAT = 2
 
 
 class DecisionRecord(Contract, frozen=True):
     """One page decision with its inputs inline, and the catalog by reference.
 
-    The catalog's static columns follow from `revision` (the manifest lists section digests), its live columns
-    from `cursor`. `result_digest` is SHA-256 over the canonical bytes of `result`. `masked` names fields that were
-    removed; a record with any is not replayable and says so. `fingerprint` names engine and machine. `dropped_before`
-    counts the records that the node dropped, for want of room, since the one it kept last.
+    The catalog's static columns follow from `revision` and, table by table, from `catalog` (digests of what the
+    bundle shipped); its live columns from `cursor`. `masked` names fields that were removed, such as
+    `visitor.birthday`: a record with any is not replayable and says so. `fingerprint` names engine and machine.
+    `dropped_before` counts the records that the node dropped, for want of room, since the one it kept last.
+
+    `input_digest` is SHA-256 over the canonical bytes of all that a replay reads: everything here but the result, and
+    where time ran out in it. `result_digest` is the same over `result`. Both are empty until `engine.records` seals it.
     """
 
     format_version: int
@@ -26,13 +29,20 @@ class DecisionRecord(Contract, frozen=True):
     cursor: Cursor
     controls: Controls
     result: Decisions
-    result_digest: str
+    result_digest: str = ""
+    input_digest: str = ""
+    catalog: dict[str, str] = {}
     masked: tuple[str, ...] = ()
     dropped_before: int = 0
 
 
 class Recording(Contract, frozen=True):
-    """Records with the catalog deltas that they refer to: all that a replay needs besides the bundles."""
+    """Records with the catalog deltas that they refer to: all that a replay needs besides the bundles.
 
-    records: tuple[DecisionRecord, ...]
+    A long one comes in parts: first the deltas of one `epoch` of the feed, gap-free by table, then the records that
+    refer to them or to those of earlier parts.
+    """
+
+    records: tuple[DecisionRecord, ...] = ()
     deltas: tuple[FeatureDelta, ...] = ()
+    epoch: str = ""

@@ -200,7 +200,7 @@ def _record(node: Node, live: Live, timely: Timely) -> DecisionRecord:
         cursor=live.snapshot.cursor,
         controls=node.controls.current,
         result=timely.decisions,
-        result_digest="",
+        catalog=live.loaded.catalog_digests,
         masked=(*masked, *(("result",) if timely.is_plain else ())),
     )
 

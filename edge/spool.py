@@ -24,7 +24,7 @@ from contracts.codec import encode, pack
 from contracts.errors import ContractError, EdgewiseError
 from contracts.events import StoredEvent
 from contracts.record import DecisionRecord
-from engine.hashing import content_digest
+from engine.records import sealed
 
 MAX_WAITING_RECORDS = 2000
 _MAX_EVENT_GROUP = 256
@@ -123,7 +123,7 @@ class Spool:
         await ask.done
 
     def offer(self, record: DecisionRecord) -> None:
-        """Takes a record along without waiting, or drops and counts it. Its digest is computed by the writer."""
+        """Takes a record along without waiting, or drops and counts it. Its digests are computed by the writer."""
         if len(self._records) < MAX_WAITING_RECORDS:
             self._records.append(record)
         else:
@@ -241,8 +241,8 @@ def _finished(records: list[DecisionRecord], dropped_before: int) -> Iterator[by
     """Records with their digests, packed. The first says how many were dropped before it."""
     for record in records:
         try:
-            digest = content_digest(encode(record.result))
+            finished = sealed(record)
         except ContractError:  # a number without a canonical form: no replay could compare it
             continue
-        yield pack(replace(record, result_digest=digest, dropped_before=dropped_before))
+        yield pack(replace(finished, dropped_before=dropped_before))
         dropped_before = 0

@@ -25,15 +25,23 @@ from engine.rerank import Ranked, rerank
 from engine.retrieve import retrieve
 from engine.score import score
 from engine.snapshot import Snapshot
-from engine.turn import OutOfTime, RefusedError, Time, Turn
+from engine.turn import OutOfTime, RefusedError, Score, Time, Turn
 
-__all__ = ["OutOfTime", "decide"]
+__all__ = ["OutOfTime", "Score", "decide"]
 
 
 def decide(
-    loaded: LoadedBundle, request: DecisionRequest, snapshot: Snapshot, controls: Controls, out_of_time: OutOfTime
+    loaded: LoadedBundle,
+    request: DecisionRequest,
+    snapshot: Snapshot,
+    controls: Controls,
+    out_of_time: OutOfTime,
+    score: Score = score,
 ) -> Decisions:
-    """What each slot asked for shows. Pure: the same arguments give the same decisions."""
+    """What each slot asked for shows. Pure: the same arguments give the same decisions.
+
+    A replay on another machine gives its own `score`: it starts from the scores that were recorded.
+    """
     scope = scope_of(request, snapshot, loaded)
     assigned = assign(loaded, request)
     time = Time(request, out_of_time)
@@ -42,7 +50,7 @@ def decide(
         slot = loaded.slots[name]
         is_held_out = name in assigned.held_out
         policy = assigned.policies.get(name, slot.policy)
-        turn = Turn(slot, policy, request, scope, snapshot, time, page.taken(slot, is_held_out))
+        turn = Turn(slot, policy, request, scope, snapshot, time, page.taken(slot, is_held_out), score)
         refused = refusal(slot, request, controls, scope)
         if refused is not None:
             page.show(turn, plain(turn.request.request_id, turn.slot.spec, refused))
@@ -69,9 +77,9 @@ def _from_candidates(turn: Turn, tier: Tier) -> Decision:
     check_eligible(turn)
     candidates = _survivors(turn, tier)
     turn.check(Stage.SCORE)
-    scored = score(turn.slot, tier, candidates)
+    scored = turn.score(turn.slot, tier, candidates)
     turn.check(Stage.RERANK)
-    ranked = turn.notes.ranked = rerank(turn.slot, tier, scored)
+    ranked = turn.notes.reranked(tier, rerank(turn.slot, tier, scored))
     turn.check(Stage.EXPLORE)
     drawn = _drawn(turn, ranked)
     turn.check(Stage.RENDER)

@@ -10,8 +10,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from contracts.bundle import FORMAT_VERSION, Bundle, ModelSet
+from contracts.bundle import FORMAT_VERSION, Bundle, Manifest, ModelSet
 from contracts.catalog import ID, CatalogSchema, ColumnData, ColumnSpec, TableSpec
+from contracts.codec import encode
 from contracts.errors import NotRunnableError
 from contracts.experiments import ExperimentSpec
 from contracts.fallback import FallbackTable
@@ -20,6 +21,7 @@ from contracts.rule_ir import IR_VERSION, RuleIR
 from contracts.slots import SlotSet
 from engine.capabilities import check_capabilities
 from engine.folds import FOLDS
+from engine.hashing import content_digest
 from engine.load_parts import Parts
 from engine.load_policies import arm_policies
 from engine.load_slots import load_slots
@@ -80,6 +82,7 @@ def load(bundle: Bundle) -> LoadedBundle:
         experiments=experiments,
         arm_policies=arms,
         state_features=parts.schema.of(Root.VISITOR_STATE),
+        catalog_digests={spec.name: _digest_of(bundle.manifest, spec) for spec in parts.catalog.tables},
         snapshot=Snapshot(parts.tables),
     )
 
@@ -158,6 +161,12 @@ def _table(bundle: Bundle, spec: TableSpec) -> Table:
         table = Table(spec.name, columns)
         _check_ids(table)
     return table
+
+
+def _digest_of(manifest: Manifest, spec: TableSpec) -> str:
+    """What stands for a table's contents: a digest over its columns' names and digests."""
+    columns = [(column.name, manifest.sections[f"column/{spec.name}/{column.name}"].digest) for column in spec.columns]
+    return content_digest(encode(columns))
 
 
 def _column(spec: ColumnSpec, data: ColumnData, rows: int) -> Column:

@@ -134,7 +134,7 @@ class LoadedBundle:
     """All of a bundle. `snapshot` holds its tables as shipped, without visitors, at the start of the feed.
 
     `arm_policies` are the policies that experiment arms use in place of a slot's, by experiment and arm;
-    `state_features` are the folds that the cookie carries.
+    `state_features` are the folds that the cookie carries; `catalog_digests` stand for the contents of each table.
     """
 
     revision: str
@@ -146,4 +146,5 @@ class LoadedBundle:
     experiments: ExperimentSpec
     arm_policies: Mapping[tuple[str, str], LoadedPolicy]
     state_features: tuple[FeatureSpec, ...]
+    catalog_digests: dict[str, str]
     snapshot: Snapshot

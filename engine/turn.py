@@ -16,6 +16,7 @@ from engine.score import NoModelError
 from engine.snapshot import Snapshot, Table
 
 OutOfTime = Callable[[str, Stage], bool]
+Score = Callable[[LoadedSlot, Tier, Batch], Batch]
 _PRECEDENCE = {cause: place for place, cause in enumerate(Cause)}
 _TIERS = tuple(Tier)
 
@@ -61,6 +62,7 @@ class Notes:
     batch: Batch | None = None
     expired: ExpiredError | None = None
     ranked: Ranked | None = None
+    scored_tier: Tier | None = None
     draws: tuple[Draw, ...] = ()
     shadow: Shadow | None = None
     causes: list[Cause] = field(default_factory=list)
@@ -76,6 +78,11 @@ class Notes:
         self.generated, self.expired = retrieved.generated, retrieved.expired
         self.batch = survivors
         self.blockers.update(blockers)
+
+    def reranked(self, tier: Tier, ranked: Ranked) -> Ranked:
+        """Score and rerank are done, for this tier."""
+        self.ranked, self.scored_tier = ranked, tier
+        return ranked
 
     def drawn(self, draws: tuple[Draw, ...], problem: str, shadow: Shadow | None) -> None:
         """Explore is done."""
@@ -100,7 +107,9 @@ class Notes:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """Everything the stages of one slot read. `taken` are ids that earlier slots of the page show."""
+    """Everything the stages of one slot read. `taken` are ids that earlier slots of the page show; `score` is the
+    stage of that name, or what stands in for it in a replay.
+    """
 
     slot: LoadedSlot
     policy: LoadedPolicy
@@ -109,6 +118,7 @@ class Turn:
     snapshot: Snapshot
     time: Time
     taken: frozenset[str]
+    score: Score
     notes: Notes = field(default_factory=Notes)
 
     @property
@@ -131,6 +141,7 @@ class Turn:
             survivors=() if notes.batch is None else tuple([ids[row] for row in notes.batch.rows.tolist()]),
             scores=() if scored is None else tuple(scored.tolist()),
             values=() if notes.ranked is None else tuple(notes.ranked.values.tolist()),
+            scored_tier=notes.scored_tier,
             draws=notes.draws,
             boost_errors=0 if notes.ranked is None else notes.ranked.boost_errors,
             problem="; ".join(notes.problems),
