@@ -21,6 +21,7 @@ from compiler.pack import Parts, pack
 from compiler.precompute import precompute
 from compiler.prove import prove
 from compiler.reading.expressions import UNUSED
+from compiler.reading.rule_tests import read_rule_tests
 from compiler.sources import Sources, survey
 from contracts.bundle import Bundle
 from contracts.fallback import FallbackTable
@@ -141,7 +142,9 @@ def _proved(lowered: _Lowered) -> tuple[Problem, ...]:
     sources, catalog = lowered.sources, lowered.catalog
     unknown = check_items(sources.slots, catalog)
     broken = prove(sources, lowered.rules, catalog)
-    return warnings_of([*lowered.doubts, *unknown, *broken, *bundle_problems(sources, lowered.every_rule)])
+    doubtful = bundle_problems(sources, lowered.every_rule)
+    _, in_cases = read_rule_tests(sources, catalog.ids)
+    return warnings_of([*lowered.doubts, *unknown, *broken, *doubtful, *in_cases])
 
 
 class _Stages:

@@ -88,8 +88,8 @@ def _no_overload(complaint: Complaint, found: re.Match[str]) -> Problem:
     name, types = found["name"], [_type(word) for word in _split(found["types"])]
     if name == "_?_:_":
         return say.unequal_outcomes(complaint.at(complaint.offset), types)
-    if "null" in types and name in ("_==_", "_!=_"):
-        return say.never_null(complaint.at(complaint.offset), _word(complaint, symbol(name), types[0] == "null"))
+    if "null_type" in types and name in ("_==_", "_!=_"):
+        return say.never_null(complaint.at(complaint.offset), _word(complaint, symbol(name), types[0] == "null_type"))
     is_operator = not name.replace(".", "").isidentifier()
     where = complaint.at(complaint.offset) if is_operator else complaint.at_name(name)
     sign = symbol(name)

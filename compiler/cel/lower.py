@@ -104,6 +104,8 @@ class Lowering:
                 return self._call(tree)
             case Items():
                 items = tuple(map(self.add, tree.items))
+                if self._is_refused(items):
+                    return _NOTHING
                 return ListOf(type=tree.type, items=items, optional=tree.optional, at=tree.at)
             case Entries():
                 return self._map(tree)
@@ -166,6 +168,8 @@ class Lowering:
         return self._applied(tree, tree.function, tree.overloads, tuple(map(self.add, tree.args)))
 
     def _applied(self, tree: Apply | Select, name: str, overloads: Sequence[str], args: tuple[int, ...]) -> Node:
+        if self._is_refused(args):
+            return _NOTHING
         types = [self.nodes[arg].type for arg in args]
         function = FUNCTIONS.get(overloads[0]) if len(overloads) == 1 else None
         result = _result(function, types) if function else None
@@ -182,6 +186,8 @@ class Lowering:
 
     def _macro(self, tree: Expansion) -> Node:
         over = self.add(tree.over)
+        if self._is_refused((over,)):
+            return _NOTHING
         macro, kind = MACROS[tree.macro], _parsed(self.nodes[over].type)
         bound = bound_types(macro, kind, len(tree.names))
         if bound is None:
@@ -190,9 +196,15 @@ class Lowering:
         self._scope += zip(tree.names, map(str, bound), strict=True)
         bodies = tuple(map(self.add, tree.bodies))
         del self._scope[first:]
+        if self._is_refused(bodies):
+            return _NOTHING
         result = _settled(macro.result(kind, bound, _parsed(self.nodes[bodies[-1]].type)), tree.type)
         slots = tuple(range(first, first + len(bound)))
         return MacroCall(type=result, macro=tree.macro, over=over, slots=slots, bodies=bodies, at=tree.at)
+
+    def _is_refused(self, places: Sequence[int]) -> bool:
+        """Whether a part was refused: then nothing can be said of the whole."""
+        return any(self.nodes[place] is _NOTHING for place in places)
 
     def _refuse(self, problem: Problem) -> Node:
         self.problems.append(problem)

@@ -93,7 +93,7 @@ def no_overload(where: Where, symbol: str, types: Collection[str], takes: Collec
 
 def never_null(where: Where, word: str) -> Problem:
     """A value compared with null."""
-    read = word or "the value"
+    read = f"`{word}`" if word else "the value"
     return problem(
         "E208", where, f"{read} is never null", f"write has({word}), or !has({word})" if word else _REFERENCE
     )
@@ -111,7 +111,7 @@ def unequal_outcomes(where: Where, types: Collection[str]) -> Problem:
 def nothing_inside(where: Where, kind: str) -> Problem:
     """A field of something that has none."""
     return problem(
-        "E209", where, f"a {kind} has no fields", 'remove the dot and what follows; keys of maps are read with ["key"]'
+        "E209", where, f"{'an' if kind[0] in 'aiou' else 'a'} {kind} has no fields", 'remove the dot and what follows; keys of maps are read with ["key"]'
     )
 
 
