@@ -65,6 +65,7 @@ def pages() -> dict[str, str]:
         "contracts.md": hand_overs(),
         "cel.md": rule_language(),
         "http.md": http(),
+        "problems.md": problems(),
         "rooms.md": rooms(),
     }
 
@@ -148,6 +149,33 @@ def _conformance() -> str:
 def _row(*cells: str) -> str:
     """A row of a table; a bar inside a cell would end it."""
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
+
+
+def problems() -> str:
+    """The codes of all problems that the compiler reports, from the functions that word them."""
+    parts = [
+        "# Problems\n\n`edgewise check` and `build` report these, each with its place, the line, and what to do next; "
+    ]
+    parts.append(
+        "with `--json`, each has\n`file`, `line`, `column`, `code`, `message`, `hint`, `source_line`, `severity`. "
+    )
+    parts.append("Codes are stable, wordings are not.\nE is an error; W is a warning, which does not stop a build.\n\n")
+    parts.append("| code | of what |\n|---|---|\n")
+    told: dict[str, list[str]] = {}
+    for path in sorted((ROOT / "compiler/diagnostics").glob("*_messages.py")):
+        functions = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.FunctionDef)]
+        for function in functions:
+            for code in _codes(function):
+                told.setdefault(code, []).append(ast.get_docstring(function) or "")
+    in_order = sorted(told, key=lambda code: code[1:])
+    return "".join([*parts, *(_row(f"`{code}`", " ".join(dict.fromkeys(told[code]))) for code in in_order)])
+
+
+def _codes(function: ast.FunctionDef) -> list[str]:
+    """The codes of the problems that a function makes."""
+    calls = [node for node in ast.walk(function) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
+    made = [call.args[0] for call in calls if call.func.id in ("problem", "warning") and call.args]  # type: ignore[attr-defined]
+    return list(dict.fromkeys(str(code.value) for code in made if isinstance(code, ast.Constant)))
 
 
 def http() -> str:

@@ -23,6 +23,7 @@ import compiler
 import contracts
 import engine
 from compiler.build import build
+from compiler.diagnostics import render
 from contracts.bundle import Bundle, read_file, write_file
 from contracts.errors import EdgewiseError
 from deploy.outcome import Outcome
@@ -74,7 +75,10 @@ def _release(folder: Path, state: Path, *, note: str) -> Bundle:
     file, stamp, digest = state / "bundle.zip", state / "bundle.digest", _digest(folder)
     if file.exists() and stamp.exists() and stamp.read_text() == digest and current(state / "registry"):
         return read_file(file.read_bytes())
-    bundle = build(folder, on_progress=_progress).bundle
+    built = build(folder, on_progress=_progress)
+    bundle = built.bundle
+    if built.report.warnings:
+        print(render(built.report.warnings), file=sys.stderr, flush=True)
     scratch = file.with_suffix(".new")
     scratch.write_bytes(write_file(bundle))
     scratch.replace(file)
