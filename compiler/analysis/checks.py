@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from compiler.analysis.bands import band_problems
 from compiler.analysis.conditions import Finding, findings
+from compiler.analysis.failures import failures
 from compiler.analysis.nullables import unguarded_reads
 from compiler.analysis.ranges import Closed
 from compiler.analysis.spelling import spot
@@ -23,7 +24,9 @@ def rule_problems(sources: Sources, rules: Mapping[str, Rule]) -> Iterator[Probl
     guards = {name for slot in sources.slots.values() for name in slot.spec.guards}
     for name, rule in rules.items():
         expression = sources.rules[name]
-        for finding in findings(rule, closed, expression.text):
+        failed = list(failures(rule))
+        yield from (say.always_fails(spot(expression, rule.nodes[each.place]), each.why) for each in failed)
+        for finding in findings(rule, closed, expression.text) if not failed else ():
             is_guard = name in guards and finding.place == len(rule.nodes) - 1
             yield _worded(finding, rule, expression, is_guard)
         yield from band_problems(rule, expression)

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Sequence
 
+from compiler.cel.lower import at_name
 from compiler.diagnostics import Where
 from compiler.reading.expressions import Expression
 from contracts.rule_ir import Call, Const, Has, ListOf, Node, Read, Variable
@@ -17,9 +18,7 @@ _NAME = re.compile(r"[A-Za-z_]\w*")
 
 def spot(expression: Expression, node: Node) -> Where:
     """Where a node stands: calls point at their parenthesis, people look at the name before it."""
-    name = called(node.function) if isinstance(node, Call) else ""
-    start = expression.text.rfind(name.rpartition(".")[2], 0, node.at) if name else node.at
-    return expression.written.at(start if start >= 0 else node.at)
+    return at_name(expression.written, called(node.function) if isinstance(node, Call) else "", node.at)
 
 
 def literal(value: object) -> str:

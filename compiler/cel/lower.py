@@ -68,7 +68,7 @@ def _plan(rule: Rule, checked: Checked, sources: Sources) -> None:
     except RefusedNodeError as error:
         node = rule.nodes[error.place]
         name = FUNCTIONS[node.function].name if isinstance(node, Call) else ""
-        where = _at_name(checked.expression.written, name, node.at)
+        where = at_name(checked.expression.written, name, node.at)
         raise CompileError([say.not_runnable(where, error.reason)]) from None
     except NotRunnableError as error:
         raise CompileError([say.not_runnable(checked.expression.where, str(error))]) from None
@@ -211,10 +211,10 @@ class Lowering:
         return _NOTHING
 
     def _at(self, tree: Tree) -> Where:
-        return _at_name(self._written, tree.function if isinstance(tree, Apply) else "", tree.at)
+        return at_name(self._written, tree.function if isinstance(tree, Apply) else "", tree.at)
 
 
-def _at_name(written: Text, function: str, at: int) -> Where:
+def at_name(written: Text, function: str, at: int) -> Where:
     """Where a node stands: calls point at their parenthesis, people look at the name before it."""
     name = function.rpartition(".")[2]
     return written.at(max(written.value.rfind(name, 0, at), 0) if name.isidentifier() else at)

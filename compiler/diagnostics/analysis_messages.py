@@ -49,6 +49,11 @@ def unused_feature(where: Where, feature: str) -> Problem:
     return warning("W607", where, f"nothing reads `{feature}`", hint)
 
 
+def always_fails(where: Where, why: str) -> Problem:
+    """A call that fails whatever is read."""
+    return problem("E611", where, f"this always fails: {why}", "mend the literal in it")
+
+
 def bands_overlap(where: Where, first: str, second: str, start: int, end: int) -> Problem:
     """Two bands that share prices."""
     message = f"price bands `{first}` and `{second}` overlap from {start} to {end - 1}"

@@ -1,0 +1,53 @@
+"""What fails whatever is read is found at the literal or call that is to blame."""
+
+import pytest
+
+from compiler.analysis.failures import failures
+from compiler.cel.check import check_alone
+from compiler.cel.lower import lower
+from compiler.places import SourceText, Text
+from compiler.reading.expressions import ALONE, Expression
+from contracts.catalog import ColumnSpec
+from contracts.features import FeatureSchema, ValueType
+
+COLUMNS = (ColumnSpec(name="price", type=ValueType.INT), ColumnSpec(name="title", type=ValueType.STRING))
+
+
+def found(text: str) -> list[tuple[int, str]]:
+    written = Text(text, SourceText("r", text), range(len(text) + 1))
+    schema = FeatureSchema(purposes=(), features=())
+    rule = lower(check_alone(Expression("r", written, ALONE, ()), schema, COLUMNS))
+    return [(rule.nodes[each.place].at, each.why) for each in failures(rule)]
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "why"),
+    [
+        ("now.getHours('Mars/Olympus') < 12", 13, "time zone 'Mars/Olympus' is not known"),
+        ("day_part(now, 'UTC+1') == 'night'", 14, "time zone 'UTC+1' is not known"),
+        ("item.price / 0 > 1", 11, "division by zero"),
+        ("item.price % 0 > 1", 11, "modulus by zero"),
+        ("now > timestamp('2017-02-30T00:00:00Z')", 15, "'2017-02-30T00:00:00Z' is not a date that exists"),
+        ("9223372036854775807 + 1 > item.price", 20, "integer overflow"),
+        ("['a'].exists(x, int('one') == size(x))", 19, "'one' is not an int"),
+    ],
+)
+def test_a_literal_that_cannot_work_is_found(text: str, at: int, why: str) -> None:
+    ((place, message),) = found(text)
+    assert place == at
+    assert message.startswith(why)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "now.getHours('Europe/Zurich') < 12",
+        "item.price / 2 > 1",
+        "0 / item.price > 1",
+        "1.0 / 0.0 > 1.0",
+        "int(item.title) == 0",
+        "now.getHours(item.title) < 12",
+    ],
+)
+def test_what_may_work_is_left_alone(text: str) -> None:
+    assert found(text) == []
