@@ -50,9 +50,9 @@ def plan_columns(rule: Rule, schema: FeatureSchema, table: TableSpec) -> ColumnP
     if rule.form is not Form.COLUMNS:
         raise NotRunnableError(f"rule {rule.name!r} was lowered for requests, not for candidates")
     verified = verify(rule, schema, table)
-    kind = verified.types[-1].name
+    kind = rule.type
     if kind not in SINGLES:
-        raise NotRunnableError(f"rule {rule.name!r} gives {verified.types[-1]}; candidates take a single value each")
+        raise NotRunnableError(f"rule {rule.name!r} gives {rule.type}; candidates take a single value each")
     programs = closures(verified, table)
     _refuse_nanoseconds(rule)
     return _program(_Steps(verified, programs).root(), named(programs[-1], rule), kind)

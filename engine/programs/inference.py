@@ -210,5 +210,5 @@ def _has_shape(macro: Macro, node: MacroCall, bodies: Sequence[CelType]) -> bool
 def _check_base64(text: str) -> None:
     try:
         b64decode(text, validate=True)
-    except Base64Error:
+    except (Base64Error, ValueError):  # the second one for what is not ASCII
         raise NotRunnableError("a literal of bytes is not base64") from None

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from engine.programs.functions.declaration import Function
-from engine.programs.functions.instants import SECOND_NS, local, zone_of
+from engine.programs.functions.instants import SECOND_NS, local, local_year, zone_of
 
 
 def _day_of_week(wall: datetime) -> int:
@@ -26,7 +26,7 @@ def _accessor(
     zoned_id = "timestamp_to_seconds_tz" if name == "getSeconds" else f"{id_}_with_tz"
 
     def run(instant: int, zone: str = "UTC") -> int:
-        return part(local(instant, zone))
+        return local_year(instant, zone) if name == "getFullYear" else part(local(instant, zone))
 
     def declared(own_id: str, params: tuple[str, ...], place: str, argument: str) -> Function:
         return Function(

@@ -16,6 +16,7 @@ SECOND_NS = 1_000_000_000
 MIN_TIMESTAMP_NS = -62_135_596_800 * SECOND_NS
 MAX_TIMESTAMP_NS = 253_402_300_800 * SECOND_NS - 1
 MAX_DURATION_NS = 315_576_000_001 * SECOND_NS - 1
+_CYCLE_NS = 146_097 * 86_400 * SECOND_NS  # 400 years: after them the calendar repeats, days of the week too
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNITS_NS = {"h": 3600 * SECOND_NS, "m": 60 * SECOND_NS, "s": SECOND_NS, "ms": 1_000_000, "us": 1_000, "ns": 1}
 _TIMESTAMP = re.compile(
@@ -64,10 +65,26 @@ def in_timestamp(nanoseconds: int) -> Timestamp:
 
 
 def local(instant: int, zone: str) -> datetime:
-    """The wall clock of a time zone at an instant, to the microsecond."""
+    """The wall clock of a time zone at an instant, to the microsecond; but for the year, see `local_year`."""
+    return _wall_clock(instant, zone)[0]
+
+
+def local_year(instant: int, zone: str) -> int:
+    """The year on the wall clock of a time zone: it may be 0 or 10000, where the instant is at an end of the range."""
+    wall, years = _wall_clock(instant, zone)
+    return wall.year + years
+
+
+def _wall_clock(instant: int, zone: str) -> tuple[datetime, int]:
+    """A wall clock, and how many years it is behind: outside the years of `datetime` the calendar 400 years off serves."""
     found = zone_of(zone)
     try:
-        return (_EPOCH + timedelta(microseconds=instant // 1_000)).astimezone(found)
+        return (_EPOCH + timedelta(microseconds=instant // 1_000)).astimezone(found), 0
+    except (OverflowError, ValueError):
+        years = 400 if instant > 0 else -400
+    try:
+        moved = instant - (_CYCLE_NS if years > 0 else -_CYCLE_NS)
+        return (_EPOCH + timedelta(microseconds=moved // 1_000)).astimezone(found), years
     except (OverflowError, ValueError):
         raise RuleError("timestamp out of range") from None
 

@@ -15,7 +15,7 @@ NONE = OptionalValue()
 
 def _of_non_zero(value: CelValue) -> OptionalValue:
     """CEL's zero values: null, false, 0, nothing in it; the zero instant counts, as in protobuf."""
-    is_zero = value is None or (not value and not isinstance(value, OptionalValue)) or value == OptionalValue()
+    is_zero = value is None or (not value and not isinstance(value, OptionalValue))
     return NONE if is_zero else OptionalValue((value,))
 
 

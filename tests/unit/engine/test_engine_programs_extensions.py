@@ -95,6 +95,7 @@ GIVES: list[tuple[str, tuple[CelValue, ...], CelValue]] = [
     ("list_last", ((None,),), OptionalValue((None,))),
     ("optional_ofNonZeroValue", (0.0,), NONE),
     ("optional_ofNonZeroValue", (OptionalValue((1,)),), OptionalValue((OptionalValue((1,)),))),
+    ("optional_ofNonZeroValue", (NONE,), OptionalValue((NONE,))),
     ("select_optional_field", (OptionalValue(({"a": 1},)), "b"), NONE),
     ("optional_map_optindex_optional_value", (NONE, "a"), NONE),
     ("list_optindex_optional_int", ((1,), -1), NONE),

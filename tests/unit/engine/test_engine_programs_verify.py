@@ -128,6 +128,7 @@ REFUSED = {
         "a map's keys are strings, ints, uints or bools, not double",
     ),
     "bytes that are none": (rule(Const(type="bytes", value="a"), type="bytes"), "a literal of bytes is not base64"),
+    "bytes beyond ASCII": (rule(Const(type="bytes", value="é"), type="bytes"), "a literal of bytes is not base64"),
     "a uint below zero": (rule(Const(type="uint", value=-1), type="uint"), "literal -1 is out of the range of uint"),
     "a call left open": (rule(ONE, Dispatch(name="-_", args=(0,)), type="dyn"), "calls '-_' without saying for which"),
     "an optional that is none": (
