@@ -76,7 +76,7 @@ def local_year(instant: int, zone: str) -> int:
 
 
 def _wall_clock(instant: int, zone: str) -> tuple[datetime, int]:
-    """A wall clock, and how many years it is behind: outside the years of `datetime` the calendar 400 years off serves."""
+    """A wall clock, and how many years it is behind: beyond the years of `datetime`, 400 years off."""
     found = zone_of(zone)
     try:
         return (_EPOCH + timedelta(microseconds=instant // 1_000)).astimezone(found), 0
