@@ -165,7 +165,10 @@ class Lowering:
         return any(name == each for each, _ in self._scope)
 
     def _call(self, tree: Apply) -> Node:
-        return self._applied(tree, tree.function, tree.overloads, tuple(map(self.add, tree.args)))
+        args = tuple(map(self.add, tree.args))
+        is_of_optional = tree.function == "_?._" and self.nodes[args[0]].type.startswith("optional")
+        overloads = ("select_optional_field_of_optional",) if is_of_optional else tree.overloads
+        return self._applied(tree, tree.function, overloads, args)
 
     def _applied(self, tree: Apply | Select, name: str, overloads: Sequence[str], args: tuple[int, ...]) -> Node:
         if self._is_refused(args):

@@ -77,10 +77,11 @@ def environment(fields: Mapping[Root, Mapping[str, ValueType]], roots: Iterable[
     )
 
 
-def bare_environment(variables: Mapping[str, CelType], container: str) -> cel.Env:
+def bare_environment(variables: Mapping[str, CelType], container: str, *, has_macros: bool = True) -> cel.Env:
     """An environment of these variables alone; names are looked up in the container first."""
+    library = _EXTENSIONS if has_macros else f"stdlib: {{disable_macros: true}}\n{_EXTENSIONS}"
     return cel.NewEnv(
-        config=cel.NewEnvConfigFromYaml(_EXTENSIONS),
+        config=cel.NewEnvConfigFromYaml(library),
         variables={name: _checker_type(kind) for name, kind in variables.items()},
         functions=_own_functions(),
         container=container,

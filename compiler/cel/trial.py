@@ -38,11 +38,12 @@ class Trial:
     variables: Mapping[str, CelType]
     container: str = ""
     is_checked: bool = True
+    has_macros: bool = True
 
 
 def compiled(trial: Trial) -> tuple[str, Rule]:
     """The type that the checker tells, and the lowered expression. Raises `TrialError` or `CompileError`."""
-    env = bare_environment(trial.variables, trial.container)
+    env = bare_environment(trial.variables, trial.container, has_macros=trial.has_macros)
     try:
         serialized = env.compile(trial.text, disable_check=not trial.is_checked).serialize()
     except RuntimeError as error:

@@ -1,9 +1,14 @@
 """`edgewise eval`.
 
 The file holds `now`, `request`, `visitor_state`, `visitor` and `item` as JSON. Types follow the values: 1 is an int,
-1.0 a double, a list holds strings, an object maps strings to doubles; `now` is an RFC 3339 instant.
+1.0 a double, a list holds strings, an object maps strings to doubles; `now` is an RFC 3339 instant,
+or left out, the current one.
 
-With --batch, the cases of a file in the form of CEL's conformance tests are run and judged instead.
+With --batch, the cases of a file are run and judged instead: a list of {"id", "expr", "expect"}, where `expect` is
+{"value": [kind, payload]}, {"error": [...]} or {"type": "..."}; and, as they are needed, "bindings", "type_env",
+"container", "disable_check", "disable_macros", "check_only". Kinds are those of CEL; ints are written as strings:
+  [{"id": "sum", "expr": "x + 1", "type_env": [["x", "int"]], "bindings": {"x": ["int", "1"]},
+    "expect": {"value": ["int", "2"]}}]
 
 examples:
   edgewise eval 'visitor.affinity[item.category] > 0.2' --with features.json
@@ -12,6 +17,8 @@ examples:
 """
 
 import argparse
+import math
+import time
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -32,8 +39,9 @@ from contracts.rule_ir import Rule
 from deploy.conformance import Case, run_cases
 from deploy.outcome import Outcome
 from engine.programs.functions.formatting import text_of
+from engine.programs.functions.text_parts import quoted
 from engine.programs.plan import plan_trial
-from engine.programs.values import CelValue, Duration, OptionalValue, Scope, Timestamp
+from engine.programs.values import CelValue, OptionalValue, Scope, Uint
 from engine.snapshot import Column, Table
 
 _TYPES: dict[type, ValueType] = {
@@ -50,7 +58,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class Surroundings(Contract, frozen=True):
     """The values that an expression may read."""
 
-    now: datetime = _EPOCH
+    now: datetime | None = None
     request: dict[str, Value] = {}
     visitor_state: dict[str, Value] = {}
     visitor: dict[str, Value] = {}
@@ -71,16 +79,17 @@ def run(options: argparse.Namespace) -> Outcome:
     if options.expression is None:
         raise ContractError("there is nothing to try: give an expression, or --batch FILE", "expression")
     values = decode_json(options.file.read_bytes(), Surroundings) if options.file else Surroundings()
-    if values.now.tzinfo is None:
+    if values.now is not None and values.now.tzinfo is None:
         raise ContractError("lacks its zone: add Z or an offset", "$.now")
     schema = FeatureSchema(purposes=(), features=tuple(_features(values)))
     table = TableSpec(name="item", columns=tuple(_columns(values.item)), rows=1)
     rule = _lowered(options.expression, schema, table)
     try:
-        value = _readable(plan_trial(rule, schema, table)(_scope(values)))
+        given = plan_trial(rule, schema, table)(_scope(values))
     except RuleError as error:
         return Outcome({"type": rule.type, "error": error.message}, f"error: {error.message}", 1)
-    return Outcome({"type": rule.type, "value": value}, f"{value!r}  ({rule.type})")
+    value, written = _readable(given), _quoted(given)
+    return Outcome({"type": rule.type, "value": value}, f"{written}  ({rule.type})")
 
 
 def _batch(file: Path) -> Outcome:
@@ -95,20 +104,27 @@ def _batch(file: Path) -> Outcome:
     return Outcome({"results": results}, "\n".join([*lines, total]), 1 if failed else 0)
 
 
+def _quoted(value: CelValue) -> str:
+    """The value for people: a string in quotes, to be told from what it may look like."""
+    return quoted(value) if isinstance(value, str) else text_of(value)
+
+
 def _readable(value: CelValue) -> object:
     """The value as JSON has it; what JSON has no word for, as CEL writes it."""
     match value:
-        case Timestamp():
-            return (_EPOCH + timedelta(microseconds=value // 1000)).isoformat()
-        case Duration():
-            return f"{value / 1e9:g}s"
+        case Uint():
+            return int(value)
         case OptionalValue():
-            return [_readable(held) for held in value.held]
+            return {"optional": [_readable(held) for held in value.held]}
         case tuple():
             return [_readable(item) for item in value]
         case Mapping():
             return {text_of(key): _readable(item) for key, item in value.items()}
-    return text_of(value) if isinstance(value, bytes) else value
+        case float() if not math.isfinite(value):
+            return text_of(value)
+        case None | bool() | str() | float():
+            return value
+    return int(value) if type(value) is int else text_of(value)
 
 
 def _lowered(text: str, schema: FeatureSchema, table: TableSpec) -> Rule:
@@ -139,7 +155,7 @@ def _type(value: Value, path: str) -> ValueType:
 def _scope(values: Surroundings) -> Scope:
     columns = {name: _column(value) for name, value in values.item.items()}
     return Scope(
-        now=(values.now - _EPOCH) // timedelta(microseconds=1),
+        now=(values.now - _EPOCH) // timedelta(microseconds=1) if values.now else time.time_ns() // 1_000,
         granted=frozenset(),
         request=values.request,
         visitor_state=values.visitor_state,

@@ -10,7 +10,14 @@ from dataclasses import dataclass, field
 from contracts.errors import NotRunnableError
 from contracts.features import FeatureSpec, Root
 from contracts.rule_ir import Form, Has, ListOf, MacroCall, MapOf, Node, Read, Variable
-from engine.programs.limits import MAX_DEPTH, MAX_ROUNDS, MAX_SLOTS, MAX_STEPS, MAX_STEPS_PER_CANDIDATE
+from engine.programs.limits import (
+    MAX_DEPTH,
+    MAX_ROUNDS,
+    MAX_ROUNDS_PER_CANDIDATE,
+    MAX_ROUNDS_PER_RUN,
+    MAX_SLOTS,
+    MAX_STEPS,
+)
 from engine.programs.macros import MACROS
 from engine.programs.types import CelType, parse
 
@@ -49,7 +56,7 @@ def facts_of(node: Node, below: Sequence[Facts], features: Features) -> Facts:
         depth=1 + max([each.depth for each in below]),
         unbound=_together([each.unbound for each in below]),
         bound=frozenset().union(*[each.bound for each in below]),
-        rounds=len(below) if isinstance(node, ListOf | MapOf) else MAX_ROUNDS,
+        rounds=_entries(node),
         steps=sum([each.steps for each in below]),
         moves=any([each.moves for each in below]),
     )
@@ -63,9 +70,9 @@ def check_bounds(facts: Facts) -> None:
         raise NotRunnableError(f"its macros may take {facts.steps} steps; at most {MAX_STEPS} may be run")
 
 
-def most_steps(facts: Facts, form: Form) -> int:
-    """How many steps the macros of a node may take in one run."""
-    return MAX_STEPS_PER_CANDIDATE if facts.moves and form is Form.COLUMNS else MAX_STEPS
+def most_rounds(root: Facts, form: Form) -> int:
+    """How many rounds the macros of a rule may take together in one run."""
+    return MAX_ROUNDS_PER_CANDIDATE if root.moves and form is Form.COLUMNS else MAX_ROUNDS_PER_RUN
 
 
 def slot_of(node: Variable) -> int:
@@ -73,6 +80,16 @@ def slot_of(node: Variable) -> int:
     if not 0 <= node.slot < MAX_SLOTS:
         raise NotRunnableError(f"slot {node.slot} is none of the {MAX_SLOTS} for variables")
     return node.slot
+
+
+def _entries(node: Node) -> int:
+    """How many entries what a node makes may have, as far as a macro goes through them."""
+    match node:
+        case ListOf():
+            return len(node.items)
+        case MapOf():
+            return len(node.keys)
+    return MAX_ROUNDS
 
 
 def _most_entries(node: Read | Has, features: Features) -> int:
@@ -95,7 +112,7 @@ def _repeated(node: MacroCall, below: Sequence[Facts]) -> Facts:
         depth=1 + max([each.depth for each in below]),
         unbound=_together([over.unbound, left]),
         bound=taken.union(over.bound, node.slots),
-        rounds=over.rounds,
+        rounds=bodies[-1].rounds if MACROS[node.macro].is_once else min(over.rounds, MAX_ROUNDS),
         steps=over.steps + rounds * (1 + sum([each.steps for each in bodies])),
         moves=any([each.moves for each in below]),
     )

@@ -30,7 +30,7 @@ from engine.programs.macro_columns import MACROS_OF_COLUMNS, gone_through, varia
 from engine.programs.plan import closures, named
 from engine.programs.rows import problem, row_by_row
 from engine.programs.steps import checked, per_number, per_string, unfailing
-from engine.programs.types import DYN, CelType
+from engine.programs.types import BOOL, DYN, CelType
 from engine.programs.values import (
     NANOSECONDS_PER_MICROSECOND,
     Batch,
@@ -40,7 +40,7 @@ from engine.programs.values import (
     RequestProgram,
     Texts,
 )
-from engine.programs.verify import Verified, verify
+from engine.programs.verify import RefusedNodeError, Verified, verify
 
 _PARSERS = ("string_to_timestamp", "string_to_duration")
 
@@ -117,8 +117,8 @@ class _Steps:
         """A macro over an item's own list or map, without another one inside."""
         over, verified = self.steps[node.over], self.verified
         is_column = isinstance(verified.rule.nodes[node.over], Read) and over is not None
-        has_inner = any(verified.facts[body].bound for body in node.bodies)
-        if not is_column or has_inner or node.macro not in MACROS_OF_COLUMNS:
+        is_plain = all(verified.types[body] == BOOL and not verified.facts[body].bound for body in node.bodies)
+        if not is_column or not is_plain or node.macro not in MACROS_OF_COLUMNS:
             return None
         return gone_through(node.macro, over, node.slots, self._array(node.bodies[0]))  # type: ignore[arg-type]
 
@@ -184,14 +184,19 @@ def _is_mixed(kind: CelType) -> bool:
 
 def _refuse_nanoseconds(rule: Rule) -> None:
     """Columns hold microseconds, so no time of a column program may be finer: literals tell, other texts do not."""
-    for node in rule.nodes:
+    for place, node in enumerate(rule.nodes):
         if isinstance(node, Const) and node.type in TIMES:
-            _refuse_finer(rule, int(node.value or 0))
+            _check_fineness(rule, place, int(node.value or 0))
         if isinstance(node, Call) and node.function in _PARSERS:
             text = rule.nodes[node.args[0]]
             if not isinstance(text, Const):
-                raise NotRunnableError(f"rule {rule.name!r} runs over candidates, so it parses times of literals alone")
-            _refuse_finer(rule, _parsed_time(node, text))
+                raise RefusedNodeError(rule.name, place, "over candidates, times are read from literals alone")
+            _check_fineness(rule, place, _parsed_time(node, text))
+
+
+def _check_fineness(rule: Rule, place: int, nanoseconds: int) -> None:
+    if nanoseconds % NANOSECONDS_PER_MICROSECOND:
+        raise RefusedNodeError(rule.name, place, "over candidates, times are no finer than microseconds")
 
 
 def _parsed_time(call: Call, text: Const) -> int:
@@ -200,8 +205,3 @@ def _parsed_time(call: Call, text: Const) -> int:
         return int(function.run(text.value))  # type: ignore[union-attr, arg-type]
     except RuleError:
         return 0
-
-
-def _refuse_finer(rule: Rule, nanoseconds: int) -> None:
-    if nanoseconds % NANOSECONDS_PER_MICROSECOND:
-        raise NotRunnableError(f"rule {rule.name!r} runs over candidates, in microseconds; a time in it is finer")

@@ -11,31 +11,8 @@ from typing import cast
 from contracts.errors import RuleError
 from engine.programs.functions import FUNCTIONS, Function, LazyFunction
 from engine.programs.types import VARIABLES, CelType
-from engine.programs.values import (
-    CelValue,
-    Duration,
-    OptionalValue,
-    RequestProgram,
-    Scope,
-    Timestamp,
-    TypeValue,
-    Uint,
-)
+from engine.programs.values import NOTHING, CelValue, OptionalValue, RequestProgram, Scope, constant, kind_of
 
-_KINDS: dict[type, str] = {
-    bool: "bool",
-    int: "int",
-    Uint: "uint",
-    float: "double",
-    str: "string",
-    bytes: "bytes",
-    tuple: "list",
-    Timestamp: "timestamp",
-    Duration: "duration",
-    TypeValue: "type",
-    OptionalValue: "optional",
-    type(None): "null",
-}
 _NUMBERS = frozenset({"int", "uint", "double"})
 _ORDERS: dict[str, Callable[[float, float], bool]] = {
     "_<_": operator.lt,
@@ -44,11 +21,6 @@ _ORDERS: dict[str, Callable[[float, float], bool]] = {
     "_>=_": operator.ge,
 }
 _INDEXES = frozenset({"_[_]", "_[?_]"})
-
-
-def kind_of(value: CelValue) -> str:
-    """The name of a value's type, without what it holds."""
-    return _KINDS.get(type(value), "map")
 
 
 def as_bool(program: RequestProgram) -> RequestProgram:
@@ -75,15 +47,26 @@ def dispatched(name: str, args: Sequence[RequestProgram]) -> RequestProgram:
         values = [arg(scope) for arg in args]
         kinds = [kind_of(value) for value in values]
         for function in strict:
-            if all(map(_takes, function.param_types, kinds)):
+            if all(map(_takes, function.param_types, values)):
                 return function.run(*values)
         return _across(name, values, kinds)
 
     return run
 
 
-def _takes(param: CelType, kind: str) -> bool:
-    return param.name == kind or param.name in VARIABLES or param.name == "dyn"
+def _takes(param: CelType, value: CelValue) -> bool:
+    if param.name in VARIABLES or param.name == "dyn":
+        return True
+    if param.name != kind_of(value):
+        return False
+    match value:
+        case OptionalValue():
+            return all(_takes(param.of[0], held) for held in value.held)
+        case tuple():
+            return all(_takes(param.of[0], item) for item in value)
+        case Mapping():
+            return all(_takes(param.of[0], key) and _takes(param.of[1], item) for key, item in value.items())
+    return True
 
 
 def _across(name: str, values: Sequence[CelValue], kinds: Sequence[str]) -> CelValue:
@@ -95,12 +78,5 @@ def _across(name: str, values: Sequence[CelValue], kinds: Sequence[str]) -> CelV
     if name in _INDEXES and kinds[0] == "list" and kinds[1] in ("uint", "double"):
         place = float(cast(float, values[1]))
         if place.is_integer():
-            return dispatched(name, [_constant(values[0]), _constant(int(place))])(_NOWHERE)
+            return dispatched(name, [constant(values[0]), constant(int(place))])(NOTHING)
     raise RuleError(f"there is no {name} of ({', '.join(kinds)})")
-
-
-def _constant(value: CelValue) -> RequestProgram:
-    return lambda scope: value
-
-
-_NOWHERE = Scope(0, frozenset(), cast(Mapping[str, str], {}), {}, {})

@@ -7,6 +7,7 @@ import re
 from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from contracts.errors import NotRunnableError, RuleError
 from contracts.features import INT64_MAX, INT64_MIN, UINT64_MAX, Root
@@ -85,6 +86,7 @@ class Inference:
             case Dispatch():
                 return self._dispatched(node)
             case ListOf():
+                _check_places(node.optional, len(node.items))
                 return CelType("list", (self._joined(node.items, node.optional),))
             case MapOf():
                 return self._map(node)
@@ -158,6 +160,7 @@ class Inference:
     def _map(self, node: MapOf) -> CelType:
         if len(node.keys) != len(node.values):
             raise NotRunnableError("a map has as many keys as values")
+        _check_places(node.optional, len(node.values))
         key = self._joined(node.keys)
         if key.name not in _KEYS and not self._is_trial:
             raise NotRunnableError(f"a map's keys are strings, ints, uints or bools, not {key}")
@@ -205,6 +208,11 @@ def _has_shape(macro: Macro, node: MacroCall, bodies: Sequence[CelType]) -> bool
         and len(node.slots) in macro.variables
         and len(set(node.slots)) == len(node.slots)
     )
+
+
+def _check_places(places: Sequence[int], count: int) -> None:
+    if len(places) > count or any(not low < high for low, high in pairwise((-1, *places, count))):
+        raise NotRunnableError("the places of what may be left out are in order, each once")
 
 
 def _check_base64(text: str) -> None:

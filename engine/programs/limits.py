@@ -9,20 +9,26 @@ MAX_NODES: Final = 2_000
 MAX_DEPTH: Final = 64
 MAX_SLOTS: Final = 64
 
-MAX_TEXT: Final = 64 * 1024
+MAX_TEXT: Final = 16 * 1024
 """Characters of a string or bytes that a rule makes, and of all its literals together."""
 
-MAX_ENTRIES: Final = 10_000
+MAX_ENTRIES: Final = 2_000
 """Entries of a list or map that a rule makes."""
 
 MAX_ROUNDS: Final = 300
 """Entries of a list or map that one macro goes through."""
 
 MAX_STEPS: Final = 100_000
-"""Rounds that the macros of one run may take together, those of nested macros multiplied."""
+"""Rounds that the macros of a rule could take, those of nested macros multiplied, as far as its text tells."""
 
-MAX_STEPS_PER_CANDIDATE: Final = 4_000
-"""The same for what runs for each candidate; counted when it runs, so that long lists are the exception."""
+MAX_ROUNDS_PER_RUN: Final = 20_000
+"""Rounds that the macros of a rule take in one run: counted, and shared evenly by macros that stand side by side."""
+
+MAX_ROUNDS_PER_CANDIDATE: Final = 4_000
+"""The same for a rule that runs for each candidate."""
+
+MAX_COMPARED: Final = 20_000
+"""Entries that one comparison of lists or maps, or one text made of them, looks at."""
 
 T = TypeVar("T", bound=Sized)
 
@@ -39,3 +45,16 @@ def bounded(made: T) -> T:
     if len(made) > MAX_ENTRIES:
         raise RuleError(f"a list of {len(made)} entries is made; at most {MAX_ENTRIES} may be")
     return made
+
+
+class Budget:
+    """Counts entries while nested lists and maps are gone through: they may share parts, and then be vast."""
+
+    def __init__(self) -> None:
+        self._left = MAX_COMPARED
+
+    def take(self) -> None:
+        """Counts one. Raises `RuleError` when there are too many."""
+        self._left -= 1
+        if self._left < 0:
+            raise RuleError(f"more than {MAX_COMPARED} entries would be looked at")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from contracts.errors import ExpiredError, RuleError
-from engine.programs.limits import MAX_ROUNDS
+from engine.programs.limits import MAX_ROUNDS, bounded
 from engine.programs.types import BOOL, DYN, INT, CelType
 from engine.programs.values import CelMap, CelValue, KeyedMap, RequestProgram, Scope, as_map
 
@@ -62,7 +62,7 @@ def bound_types(macro: Macro, over: CelType, count: int) -> tuple[CelType, ...] 
 class Room:
     """Where a rule keeps its variables while it runs: in the scope's list, and behind them a count of rounds.
 
-    The outermost macro of a rule makes the room; `rounds` is how many all its macros together may take.
+    An outermost macro makes the room and starts the count; `rounds` is how many it may take, with all inside it.
     """
 
     variables: int
@@ -185,6 +185,7 @@ def _transform_map_entry(rounds: Rounds, scope: Scope, *bodies: RequestProgram) 
             if not isinstance(made, Mapping):
                 raise RuleError("transformMapEntry makes entries of maps alone")
             entries += made.items()
+            bounded(entries)
     if len(KeyedMap(entries)) < len(entries):
         raise RuleError("transformMapEntry makes a key twice")
     return as_map(entries)

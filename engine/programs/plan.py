@@ -13,12 +13,13 @@ from contracts.errors import ExpiredError, RuleError
 from contracts.features import FeatureSchema, Root
 from contracts.rule_ir import Call, Const, Dispatch, Has, ListOf, MacroCall, MapOf, Node, Read, Rule, Variable
 from engine.programs import reading
-from engine.programs.bounds import most_steps
+from engine.programs.bounds import most_rounds
 from engine.programs.dispatch import as_bool, dispatched
 from engine.programs.functions import FUNCTIONS, LazyFunction
 from engine.programs.macros import MACROS, Failed, Room, planned
 from engine.programs.types import BOOL, BYTES, DOUBLE, DURATION, INT, STRING, TIMESTAMP, UINT, CelType
 from engine.programs.values import (
+    NOTHING,
     CelValue,
     Duration,
     OptionalValue,
@@ -28,10 +29,10 @@ from engine.programs.values import (
     TypeValue,
     Uint,
     as_map,
+    constant,
 )
 from engine.programs.verify import Verified, children, verify
 
-NOTHING = Scope(0, frozenset(), {}, {}, {})
 _PLAIN = frozenset({BOOL, INT, UINT, DOUBLE, STRING, BYTES, TIMESTAMP, DURATION})
 _MAKERS: dict[str, Callable[..., CelValue]] = {
     "timestamp": Timestamp,
@@ -89,6 +90,8 @@ class _Planner:
         self.columns = {spec.name: spec for spec in table.columns} if table else {}
         macros = [node for node in verified.rule.nodes if isinstance(node, MacroCall)]
         self.inner = _inner_places(verified.rule.nodes)
+        outermost = [place for place, node in enumerate(verified.rule.nodes) if _is_outermost(place, node, self.inner)]
+        self.rounds = most_rounds(verified.facts[-1], verified.rule.form) // max(len(outermost), 1)
         self.once = {slot for node in macros if MACROS[node.macro].is_once for slot in node.slots}
         self.slots = verified.slots
         self.programs: list[RequestProgram] = []
@@ -109,12 +112,12 @@ class _Planner:
             self.values[place] = program(NOTHING)
         except RuleError:
             return program
-        return _constant(self.values[place])
+        return constant(self.values[place])
 
     def _planned(self, node: PlainNode) -> RequestProgram:
         match node:
             case Const():
-                return _constant(literal(node))
+                return constant(literal(node))
             case Read():
                 return self._read(node.root, node.field)
             case Has():
@@ -163,9 +166,12 @@ class _Planner:
         bodies = [self.programs[body] if types[body] == BOOL else as_bool(self.programs[body]) for body in conditions]
         is_open = macro.body == "bool" and types[last] != BOOL
         bodies.append(as_bool(self.programs[last]) if is_open else self.programs[last])
-        most = most_steps(self.verified.facts[place], self.verified.rule.form)
-        room = Room(self.slots, most, is_outermost=place not in self.inner)
+        room = Room(self.slots, self.rounds, is_outermost=place not in self.inner)
         return planned(macro, self.programs[node.over], node.slots, bodies, room)
+
+
+def _is_outermost(place: int, node: Node, inner: set[int]) -> bool:
+    return isinstance(node, MacroCall) and place not in inner
 
 
 def _inner_places(nodes: Sequence[Node]) -> set[int]:
@@ -181,10 +187,6 @@ def literal(node: Const) -> CelValue:
     """The CEL value of a literal."""
     make = _MAKERS.get(node.type)
     return make(node.value) if make else node.value
-
-
-def _constant(value: CelValue) -> RequestProgram:
-    return lambda scope: value
 
 
 def _variable(slot: int) -> RequestProgram:

@@ -39,10 +39,11 @@ class Uint(int):
     __slots__ = ()
 
 
-class TypeValue(str):
+@dataclass(frozen=True, slots=True)
+class TypeValue:
     """A type as a value: its name."""
 
-    __slots__ = ()
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,30 @@ class OptionalValue:
 
 
 CelMap: TypeAlias = Mapping["CelValue", "CelValue"] | dict[str, float]  # the second one as features have it
-CelValue: TypeAlias = bool | int | float | str | bytes | tuple["CelValue", ...] | CelMap | OptionalValue | None
+CelValue: TypeAlias = (
+    bool | int | float | str | bytes | tuple["CelValue", ...] | CelMap | OptionalValue | TypeValue | None
+)
+_KIND_OF: dict[type, str] = {
+    bool: "bool",
+    int: "int",
+    Uint: "uint",
+    float: "double",
+    str: "string",
+    bytes: "bytes",
+    tuple: "list",
+    Timestamp: "timestamp",
+    Duration: "duration",
+    TypeValue: "type",
+    OptionalValue: "optional",
+    type(None): "null",
+}
+KINDS = frozenset(_KIND_OF.values()) | {"map"}
+
+
+def kind_of(value: CelValue) -> str:
+    """The name of a value's type, without what it holds."""
+    return _KIND_OF.get(type(value), "map")
+
 
 _KEY_TYPES = frozenset({int, Uint, float, str})
 
@@ -186,3 +210,9 @@ class Computed:
 RequestProgram: TypeAlias = Callable[[Scope], CelValue]
 ColumnStep: TypeAlias = Callable[[Batch], Operand]
 ColumnProgram: TypeAlias = Callable[[Batch], Computed]
+NOTHING = Scope(0, frozenset(), {}, {}, {})
+
+
+def constant(value: CelValue) -> RequestProgram:
+    """A program that always gives this value."""
+    return lambda scope: value

@@ -4,32 +4,51 @@ True is not 1, and values of different kinds are unequal, never an error: 1 == 1
 """
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 
 import numpy as np
 
 from engine.programs.functions.declaration import Function
-from engine.programs.values import CelValue, Operand, OptionalValue, Texts, Uint
+from engine.programs.limits import Budget
+from engine.programs.values import CelValue, KeyedMap, Operand, OptionalValue, Texts, Uint
 from engine.snapshot import Array
 
 _NUMBERS = frozenset({int, Uint, float})
+_CONTAINERS = frozenset({tuple, dict, KeyedMap, OptionalValue})
 
 
-def equal(left: CelValue, right: CelValue) -> bool:
-    """CEL's equality of any two values."""
+def equal(left: CelValue, right: CelValue, budget: Budget | None = None) -> bool:
+    """CEL's equality of any two values. Raises `RuleError` when too many entries would be compared."""
     kind, other = type(left), type(right)
-    if isinstance(left, tuple) and isinstance(right, tuple):
-        return len(left) == len(right) and all(map(equal, left, right))
-    if isinstance(left, Mapping) and isinstance(right, Mapping):
-        return len(left) == len(right) and all(
-            key in right and equal(value, right[key])  # type: ignore[index]
-            for key, value in left.items()
-        )
-    if isinstance(left, OptionalValue) and isinstance(right, OptionalValue):
-        return equal(left.held, right.held)
+    if kind in _CONTAINERS and other in _CONTAINERS:
+        return _equal_entries(left, right, budget or Budget())
     if kind is other:
         return left == right
     return kind in _NUMBERS and other in _NUMBERS and _as_doubles(left, right)
+
+
+def _equal_entries(left: CelValue, right: CelValue, budget: Budget) -> bool:
+    budget.take()
+    if isinstance(left, tuple) and isinstance(right, tuple):
+        return len(left) == len(right) and all(equal(*pair, budget) for pair in zip(left, right, strict=True))
+    if isinstance(left, Mapping) and isinstance(right, Mapping):
+        return len(left) == len(right) and all(
+            key in right and equal(value, right[key], budget)  # type: ignore[index]
+            for key, value in left.items()
+        )
+    if isinstance(left, OptionalValue) and isinstance(right, OptionalValue):
+        return _equal_entries(left.held, right.held, budget)
+    return False
+
+
+def identity(value: CelValue) -> Hashable | None:
+    """What equal plain values share, and no others; None for a list, map or optional, and for NaN."""
+    kind = type(value)
+    if kind in _CONTAINERS or value != value:
+        return None
+    if kind not in _NUMBERS:
+        return kind, value
+    return value  # type: ignore[return-value]
 
 
 def _as_doubles(left: CelValue, right: CelValue) -> bool:

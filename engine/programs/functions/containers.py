@@ -15,7 +15,7 @@ from contracts.errors import RuleError
 from engine.programs.arrays import looked_up, mapped, some
 from engine.programs.functions.comparison import equal
 from engine.programs.functions.declaration import Function
-from engine.programs.limits import bounded
+from engine.programs.limits import Budget, bounded
 from engine.programs.values import CelValue, Lists, Operand, OptionalValue, Texts, Uint
 from engine.snapshot import Array
 
@@ -26,7 +26,8 @@ def contains(value: CelValue, items: tuple[CelValue, ...]) -> bool:
     """Whether a list holds a value that equals this one."""
     if type(value) is str:
         return value in items
-    return any(equal(value, item) for item in items)
+    budget = Budget()
+    return any(equal(value, item, budget) for item in items)
 
 
 def has_key(mapping: CelValue, key: CelValue) -> bool:

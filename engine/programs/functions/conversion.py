@@ -14,30 +14,23 @@ from contracts.errors import RuleError
 from engine.programs.arrays import some
 from engine.programs.functions.declaration import Function
 from engine.programs.functions.numbers import in_int64
-from engine.programs.values import CelValue, Duration, Operand, OptionalValue, Timestamp, TypeValue, Uint
+from engine.programs.values import KINDS, CelValue, Operand, TypeValue, kind_of
 from engine.snapshot import Array
 
 _TWO_63 = 2.0**63
 _INT = re.compile(r"[+-]?[0-9]{1,64}")
-_DOUBLE = re.compile(r"[+-]?(([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|inf|infinity|nan)", re.IGNORECASE)
+_DOUBLE = re.compile(r"[+-]?(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:e[+-]?[0-9]+)?|inf|infinity|nan)", re.IGNORECASE)
+_MAX_DIGITS = 1_000
 _BOOLS = dict.fromkeys(("1", "t", "true", "TRUE", "True"), True) | dict.fromkeys(
     ("0", "f", "false", "FALSE", "False"), False
 )
-_TYPES: dict[type, str] = {
-    bool: "bool",
-    int: "int",
-    Uint: "uint",
-    float: "double",
-    str: "string",
-    bytes: "bytes",
-    tuple: "list",
-    type(None): "null_type",
-    Timestamp: "google.protobuf.Timestamp",
-    Duration: "google.protobuf.Duration",
-    TypeValue: "type",
-    OptionalValue: "optional_type",
+_LONG_NAMES = {
+    "null": "null_type",
+    "timestamp": "google.protobuf.Timestamp",
+    "duration": "google.protobuf.Duration",
+    "optional": "optional_type",
 }
-TYPE_NAMES = frozenset(_TYPES.values()) | {"map"}
+TYPE_NAMES = frozenset({_LONG_NAMES.get(kind, kind) for kind in KINDS})
 _LEAST_EXPONENT, _EXPONENT_LIMIT = -4, 6  # as C's %g and Go's strconv 'g' with the shortest digits write a double
 
 
@@ -67,7 +60,7 @@ def _int_of_string(text: str) -> int:
 
 
 def _double_of_string(text: str) -> float:
-    if _DOUBLE.fullmatch(text):
+    if len(text) <= _MAX_DIGITS and _DOUBLE.fullmatch(text):
         return float(text)
     raise RuleError(f"{text[:40]!r} is not a double")
 
@@ -95,7 +88,8 @@ def _string_of_double(value: float) -> str:
 
 
 def _type_of(value: CelValue) -> TypeValue:
-    return TypeValue(_TYPES.get(type(value), "map"))
+    kind = kind_of(value)
+    return TypeValue(_LONG_NAMES.get(kind, kind))
 
 
 CONVERSIONS = (

@@ -8,7 +8,7 @@ from decimal import Decimal
 from contracts.errors import RuleError
 from engine.programs.functions.declaration import Function
 from engine.programs.functions.instants import duration_text, timestamp_text
-from engine.programs.limits import bounded_text
+from engine.programs.limits import Budget, bounded_text
 from engine.programs.values import CelValue, Duration, OptionalValue, Timestamp, TypeValue
 
 _CLAUSE = re.compile(r"%(?:\.([0-9]{1,4}))?(.?)", re.DOTALL)
@@ -39,13 +39,15 @@ def _precision(digits: str | None) -> int:
     return precision
 
 
-def text_of(value: CelValue) -> str:
-    """Any value as `%s` writes it."""
+def text_of(value: CelValue, budget: Budget | None = None) -> str:
+    """Any value as `%s` writes it. Raises `RuleError` when it holds too many others."""
     match value:
         case None | bool():
             return {None: "null", True: "true", False: "false"}[value]
         case str():
-            return str(value)
+            return value
+        case TypeValue():
+            return value.name
         case bytes():
             return value.decode(errors="replace")
         case Timestamp():
@@ -56,18 +58,20 @@ def text_of(value: CelValue) -> str:
             return f"{value:d}"
         case float():
             return _double_text(value)
+    return _entries_text(value, budget or Budget())
+
+
+def _entries_text(value: CelValue, budget: Budget) -> str:
+    budget.take()
+    match value:
         case OptionalValue():
-            return f"optional.of({text_of(value.held[0])})" if value.held else "optional.none()"
+            return f"optional.of({text_of(value.held[0], budget)})" if value.held else "optional.none()"
         case tuple():
-            return f"[{', '.join(map(text_of, value))}]"
-    return _map_text(value)
-
-
-def _map_text(value: CelValue) -> str:
-    if not isinstance(value, Mapping):
-        raise RuleError("the value cannot be written as text")
-    entries = sorted((text_of(key), text_of(entry)) for key, entry in value.items())
-    return "{" + ", ".join(f"{key}: {entry}" for key, entry in entries) + "}"
+            return bounded_text(f"[{', '.join([text_of(item, budget) for item in value])}]")
+        case Mapping():
+            entries = sorted((text_of(key), text_of(entry, budget)) for key, entry in value.items())
+            return bounded_text("{" + ", ".join(f"{key}: {entry}" for key, entry in entries) + "}")
+    raise RuleError("the value cannot be written as text")
 
 
 def _plain_seconds(value: int) -> str:
@@ -116,7 +120,7 @@ def _octal(value: CelValue, precision: int) -> str:
 
 
 def _hexadecimal(value: CelValue, precision: int) -> str:
-    if isinstance(value, str) and not isinstance(value, TypeValue):
+    if isinstance(value, str):
         return value.encode().hex()
     return value.hex() if isinstance(value, bytes) else f"{_whole(value, '%x'):x}"
 

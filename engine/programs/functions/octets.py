@@ -18,8 +18,12 @@ def _text(octets: bytes) -> str:
 
 def _decoded(text: str) -> bytes:
     """Base64 with or without its padding, and nothing else in it."""
+    bare = text.rstrip("=")
+    padded = bare + "=" * (-len(bare) % 4)
     try:
-        return b64decode(text.rstrip("=") + "=" * (-len(text.rstrip("=")) % 4), validate=True)
+        if text not in (bare, padded):
+            raise Base64Error
+        return b64decode(padded, validate=True)
     except (Base64Error, ValueError):
         raise RuleError(f"{text[:40]!r} is not base64") from None
 

@@ -157,10 +157,19 @@ OPTIONALS: tuple[Function | LazyFunction, ...] = (
     Function(
         id="select_optional_field",
         name="_?._",
-        params=("A", "string"),
+        params=("map(string,B)", "string"),
         result="optional(B)",
         doc="The entry of a key, written `map.?key`; nothing when the map lacks it.",
         example="{'a': 1}.?a.orValue(2) == 1",
+        run=_select,
+    ),
+    Function(
+        id="select_optional_field_of_optional",
+        name="_?._",
+        params=("optional(map(string,B))", "string"),
+        result="optional(B)",
+        doc="The same of an optional that holds a map; nothing when it holds none.",
+        example="{'a': {'b': 1}}.?a.?b.orValue(2) == 1",
         run=_select,
     ),
     Function(

@@ -72,11 +72,14 @@ def _replace(text: str, regex: str, new: str, most: int = -1) -> str:
     compiled = pattern(regex)
     if most == 0:
         return text
-    made, end = [], 0
+    made, end, length = [], 0, len(text)
     for count, found in enumerate(compiled.finditer(text)):
         if count == most:
             break
-        made += [text[end : found.start()], _expanded(new, found, compiled.groups)]
+        written = _expanded(new, found, compiled.groups)
+        length += len(written)
+        bounded_text(range(length))
+        made += [text[end : found.start()], written]
         end = found.end()
     return bounded_text("".join([*made, text[end:]]))
 

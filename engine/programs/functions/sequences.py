@@ -1,12 +1,11 @@
 """Lists as sequences and as sets: slices, order, what two lists share (CEL's `lists` and `sets` extensions)."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 
 from contracts.errors import RuleError
-from engine.programs.functions.comparison import equal
-from engine.programs.functions.containers import contains
+from engine.programs.functions.comparison import equal, identity
 from engine.programs.functions.declaration import Function
-from engine.programs.limits import MAX_ENTRIES, bounded
+from engine.programs.limits import MAX_ENTRIES, Budget, bounded
 from engine.programs.values import CelValue, Duration, Timestamp, Uint
 
 Items = tuple[CelValue, ...]
@@ -32,8 +31,8 @@ _ORDERED = (
 
 
 def _range(count: int) -> Items:
-    if count > MAX_ENTRIES:
-        raise RuleError(f"lists.range makes at most {MAX_ENTRIES} numbers, not {count}")
+    if not 0 <= count <= MAX_ENTRIES:
+        raise RuleError(f"lists.range makes 0 to {MAX_ENTRIES} numbers, not {count}")
     return tuple(range(count))
 
 
@@ -49,15 +48,13 @@ def _flattened(items: Items, depth: int = 1) -> Items:
     made: list[CelValue] = []
     for item in items:
         made += _flattened(item, depth - 1) if isinstance(item, tuple) and depth else (item,)
-    return bounded(tuple(made))
+        bounded(made)
+    return tuple(made)
 
 
 def _distinct(items: Items) -> Items:
-    made: list[CelValue] = []
-    for item in items:
-        if not any(equal(item, known) for known in made):
-            made.append(item)
-    return tuple(made)
+    known = _Known()
+    return tuple([item for item in items if known.add(item)])
 
 
 def _sorted(items: Items) -> Items:
@@ -66,6 +63,8 @@ def _sorted(items: Items) -> Items:
 
 def _sorted_by(items: Items, keys: Items) -> Items:
     """In the order of the keys, equal ones as they stood."""
+    if len(keys) != len(items):
+        raise RuleError(f"{len(items)} entries are not sorted by {len(keys)} keys")
     kinds = {type(key) for key in keys}
     if len(keys) > 1 and not any(kinds <= ordered for ordered in _ORDERED):
         raise RuleError("a list is sorted by values of one kind that has an order")
@@ -77,7 +76,8 @@ def _reversed(items: Items) -> Items:
 
 
 def _contains_all(items: Items, others: Items) -> bool:
-    return all(contains(other, items) for other in others)
+    known = _Known(items)
+    return all(other in known for other in others)
 
 
 def _equivalent(items: Items, others: Items) -> bool:
@@ -85,7 +85,36 @@ def _equivalent(items: Items, others: Items) -> bool:
 
 
 def _intersects(items: Items, others: Items) -> bool:
-    return any(contains(other, items) for other in others)
+    known = _Known(items)
+    return any(other in known for other in others)
+
+
+class _Known:
+    """Values seen: plain ones by what equal values share, lists and maps one by one, up to a budget."""
+
+    def __init__(self, items: Items = ()) -> None:
+        self._plain: set[Hashable] = set()
+        self._others: list[CelValue] = []
+        self._budget = Budget()
+        for item in items:
+            self.add(item)
+
+    def add(self, item: CelValue) -> bool:
+        """Whether the value is new; then it is known from now on."""
+        if item in self:
+            return False
+        key = identity(item)
+        if key is None:
+            self._others.append(item)
+        else:
+            self._plain.add(key)
+        return True
+
+    def __contains__(self, item: CelValue) -> bool:
+        key = identity(item)
+        if key is not None:
+            return key in self._plain
+        return any(equal(item, other, self._budget) for other in self._others)
 
 
 def _set(id_: str, name: str, doc: str, example: str, run: Callable[[Items, Items], bool]) -> Function:

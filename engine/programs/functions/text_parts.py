@@ -97,7 +97,8 @@ def _reverse(text: str) -> str:
     return text[::-1]
 
 
-def _quote(text: str) -> str:
+def quoted(text: str) -> str:
+    """The text as a CEL literal in double quotes."""
     return bounded_text(f'"{text.translate(_QUOTED)}"')
 
 
@@ -267,6 +268,6 @@ TEXT_PARTS = (
         result="string",
         doc="As a literal in double quotes, with what needs it escaped.",
         example="strings.quote('a\"b') == '\"a\\\\\"b\"'",
-        run=_quote,
+        run=quoted,
     ),
 )

@@ -50,6 +50,7 @@ def test_the_overload_is_chosen_by_the_arguments(name: str, values: tuple[CelVal
         ("_<_", (True, 1), r"there is no _<_ of \(bool, int\)"),
         ("_[_]", ((7,), 0.5), r"there is no _\[_\] of \(list, double\)"),
         ("launch", (), r"there is no launch of \(\)"),
+        ("price_band", (1, {"a": "bc"}), r"there is no price_band of \(int, map\)"),
         ("_&&_", (1, True), "a bool is wanted, not a int"),
     ],
 )

@@ -12,6 +12,17 @@ from engine.programs.values import CelValue, Duration, KeyedMap, OptionalValue, 
 GREATEST_UINT = Uint(2**64 - 1)
 NONE = OptionalValue()
 
+
+def _vast() -> CelValue:
+    """A list of lists that share their parts: small to hold, endless to go through."""
+    made: CelValue = (1,) * 10
+    for _ in range(12):
+        made = (made,) * 10
+    return made
+
+
+VAST = _vast()
+
 GIVES: list[tuple[str, tuple[CelValue, ...], CelValue]] = [
     ("add_uint64", (Uint(1), Uint(2)), Uint(3)),
     ("double_to_uint64", (-0.9,), Uint(0)),
@@ -86,6 +97,9 @@ GIVES: list[tuple[str, tuple[CelValue, ...], CelValue]] = [
     ("list_flatten_int", (((1, ((2,),)),), 2), (1, (2,))),
     ("list_flatten_int", ((1, (2,)), 0), (1, (2,))),
     ("list_distinct", ((1, Uint(1), 1.0, True),), (1, True)),
+    ("list_distinct", (((1,), (1.0,), "1", TypeValue("1")),), ((1,), "1", TypeValue("1"))),
+    ("in_list", ("int", (TypeValue("int"),)), False),
+    ("select_optional_field_of_optional", (OptionalValue(({"a": 1},)), "a"), OptionalValue((1,))),
     ("list_double_sort", ((2.0, -1.0),), (-1.0, 2.0)),
     ("list_int_sortByAssociatedKeys", (("a", "b", "c"), (2, 1, 2)), ("b", "a", "c")),
     ("list_sets_contains_list", ((1,), ()), True),
@@ -154,17 +168,27 @@ FAILS: list[tuple[str, tuple[CelValue, ...], str]] = [
     ("math_abs_int", (-(2**63),), "integer overflow"),
     ("math_bitShiftLeft_int_int", (1, -1), "bits are shifted by 0 or more"),
     ("math_bitShiftRight_int_int", (1, -1), "bits are shifted by 0 or more"),
+    ("list_range", (-1,), "lists.range makes 0 to 2000 numbers, not -1"),
+    ("list_int_sortByAssociatedKeys", ((1, 2), (5,)), "2 entries are not sorted by 1 keys"),
+    ("base64_decode_string", ("YQ=====",), "'YQ=====' is not base64"),
+    ("equals", (VAST, VAST), "more than 20000 entries would be looked at"),
+    ("in_list", (VAST, (VAST,)), "more than 20000 entries would be looked at"),
+    ("list_distinct", ((VAST, VAST),), "more than 20000 entries would be looked at"),
+    ("list_flatten_int", (VAST, 9), "a list of"),
+    ("string_format", ("%s", (VAST,)), "a string of"),
+    ("regex_replace_string_string_string", ("a" * 1000, "", "b" * 1000), "a string of"),
+    ("string_to_double", ("1" * 1001,), f"'{'1' * 40}' is not a double"),
     ("list_slice", ((1,), 0, 2), "0 to 2 is no part of the list of 1"),
     ("list_flatten_int", ((1,), -1), "a list is flattened 0 times or more"),
-    ("list_range", (MAX_ENTRIES + 1,), "lists.range makes at most 10000 numbers"),
+    ("list_range", (MAX_ENTRIES + 1,), "lists.range makes 0 to 2000 numbers, not 2001"),
     ("list_int_sort", ((1, "a"),), "a list is sorted by values of one kind that has an order"),
     ("list_join", ((1,),), "strings alone are joined"),
     ("optional_value", (NONE,), "the optional holds nothing"),
     ("select_optional_field", (OptionalValue((None,)), "a"), "`.?` selects from a map"),
     ("map_optindex_optional_value", (1, "a"), "only a map has keys"),
     ("int64_to_duration", (2**62,), "duration out of range"),
-    ("add_string", ("a" * MAX_TEXT, "b"), "a string of 65537 characters is made; at most 65536 may be"),
-    ("add_list", ((1,) * MAX_ENTRIES, (1,)), "a list of 10001 entries is made; at most 10000 may be"),
+    ("add_string", ("a" * MAX_TEXT, "b"), "a string of 16385 characters is made; at most 16384 may be"),
+    ("add_list", ((1,) * MAX_ENTRIES, (1,)), "a list of 2001 entries is made; at most 2000 may be"),
     ("string_replace_string_string", ("a" * 1000, "a", "b" * 1000), "a string of 1000000 characters is made"),
     ("list_join_string", (("a",) * 100, "b" * 1000), "a string of 99100 characters is made"),
     ("share_string_string", ("a\0", "b"), "salts and ids contain no NUL"),

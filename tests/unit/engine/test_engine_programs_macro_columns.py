@@ -71,6 +71,9 @@ RULES = [
     "item.tags.all(t, int(t) == 1)",
     "item.tags.all(t, 1 / 0 == 1)",
     "item.tags.all(t, true)",
+    "item.tags.all(t, dyn(true))",
+    "item.tags.exists(t, dyn(t == 'a'))",
+    "item.tags.exists(t, {'a': dyn(true)}[t])",
     "visitor.likes.exists(u, u in item.tags)",
     "item.tags.filter(t, t in visitor.likes).size() > 0",
 ]

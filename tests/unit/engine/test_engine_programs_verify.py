@@ -21,9 +21,10 @@ from contracts.rule_ir import (
     Variable,
 )
 from engine.programs.columns import plan_columns
+from engine.programs.functions import FUNCTIONS
 from engine.programs.limits import MAX_DEPTH, MAX_NODES, MAX_TEXT
 from engine.programs.plan import plan_request
-from engine.programs.types import CelType
+from engine.programs.types import VARIABLES, CelType
 from engine.programs.verify import verify
 
 SCHEMA = FeatureSchema(
@@ -85,7 +86,7 @@ REFUSED = {
     ),
     "too much text": (
         rule(Const(type="string", value="a" * MAX_TEXT), TEXT, call("add_string", 0, 1, type="string"), type="string"),
-        "node 1: the rule's literals hold more than 65536 characters",
+        "node 1: the rule's literals hold more than 16384 characters",
     ),
     "half a character": (rule(Const(type="string", value="\ud800"), type="string"), "holds half of a surrogate pair"),
     "another declared type": (rule(ONE, call("negate_int64", 0, type="bool")), "declares 'bool' but gives int"),
@@ -134,6 +135,25 @@ REFUSED = {
     "an optional that is none": (
         rule(ONE, ListOf(type="list(int)", items=(0,), optional=(0,)), type="list(int)"),
         "int is no optional, so it cannot be left out",
+    ),
+    "optional places beyond the list": (
+        rule(ONE, call("optional_of", 0, type="optional(int)"), ListOf(type="list(int)", items=(1,), optional=(1,))),
+        "the places of what may be left out are in order, each once",
+    ),
+    "optional places without end": (
+        rule(
+            ONE, call("optional_of", 0, type="optional(int)"), ListOf(type="list(int)", items=(1,), optional=(0,) * 99)
+        ),
+        "the places of what may be left out are in order, each once",
+    ),
+    "an entry of a declared type": (
+        rule(
+            MapOf(type="map(string,string)", keys=(), values=()),
+            TEXT,
+            call("select_optional_field", 0, 1, type="optional(int)"),
+            type="optional(int)",
+        ),
+        "declares 'optional(int)' but gives optional(string)",
     ),
     "a pattern that is read": (
         rule(TEXT, Read(type="string", root=Root.ITEM, field="brand"), call("matches", 0, 1, type="bool"), type="bool"),
@@ -234,11 +254,11 @@ COLUMN_REFUSED = {
     ),
     "a fine literal": (
         rule(Const(type="duration", value=1), type="duration"),
-        "rule 'r' runs over candidates, in microseconds; a time in it is finer",
+        "over candidates, times are no finer than microseconds",
     ),
     "a fine text": (
         rule(Const(type="string", value="1ns"), call("string_to_duration", 0, type="duration"), type="duration"),
-        "a time in it is finer",
+        "over candidates, times are no finer than microseconds",
     ),
     "a text that may be fine": (
         rule(
@@ -248,7 +268,7 @@ COLUMN_REFUSED = {
             call("string_to_timestamp", 2, type="timestamp"),
             type="timestamp",
         ),
-        "rule 'r' runs over candidates, so it parses times of literals alone",
+        "over candidates, times are read from literals alone",
     ),
 }
 
@@ -298,3 +318,11 @@ def test_on_trial_variables_are_given_and_calls_left_open() -> None:
     assert verify(tried, SCHEMA, TABLE, (CelType("int"),)).types[-1] == CelType("dyn")
     with pytest.raises(NotRunnableError, match="reads a variable that no macro binds"):
         verify(tried, SCHEMA, TABLE, (CelType("bool"),))
+
+
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+def test_a_result_is_told_by_the_parameters(name: str) -> None:
+    """A type variable that no parameter binds would be believed as it is declared."""
+    function = FUNCTIONS[name]
+    bound = set("".join(function.params)) & VARIABLES
+    assert name == "optional_none" or set(function.result) & VARIABLES <= bound

@@ -1,0 +1,255 @@
+"""The cells of the consent matrix, lived through on a real edge in simulation, and the page that shows them.
+
+In every cell a browser with a past (it granted everything, filled a cart) makes its choice, sends its signals, opens the
+page and reports what it did; the feed knows it. What the edge then read, set and wrote down is observed from outside:
+the lookups in its snapshot, cookies, the records and events in its spool, and the bytes on its disk.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from itertools import product
+from pathlib import Path
+
+import httpx
+from msgspec.structs import replace
+from simulator import RunningEdge, SimulatedEdge, event, with_section
+
+from contracts.bundle import Bundle
+from contracts.features import FeatureSchema, FeatureSpec, FeatureValue, FoldSpec, Root, ValueType
+from contracts.record import DecisionRecord
+from contracts.visitor_state import VisitorState
+from edge.activation import Live
+from edge.spool import Kind
+from engine.snapshot import Snapshot
+
+ALL = ("personalisation", "statistics")
+BOT = {"User-Agent": "Examplebot/2.1 (+https://example.org/bot)"}
+GPC = {"Sec-GPC": "1"}
+STATES: dict[str, dict[str, object] | None] = {
+    "no choice yet": None,
+    "granted all": {"granted": list(ALL)},
+    "granted one purpose": {"granted": ["statistics"]},
+    "granted nothing": {"granted": []},
+    "opted out": {"opted_out": True},
+}
+SIGNALS = {"none": {}, "Sec-GPC": GPC, "bot": BOT, "Sec-GPC, bot": {**GPC, **BOT}}
+EXTRA = (
+    FeatureSpec(name="segment", root=Root.VISITOR, type=ValueType.STRING, purpose="statistics", default=""),
+    FeatureSpec(name="income", root=Root.VISITOR, type=ValueType.INT, purpose="statistics", is_sensitive=True),
+    FeatureSpec(name="zip", root=Root.REQUEST, type=ValueType.STRING, purpose="statistics", default=""),
+    FeatureSpec(
+        name="searched",
+        root=Root.VISITOR_STATE,
+        type=ValueType.INT,
+        purpose="statistics",
+        fold=FoldSpec(fold="count", event="search"),
+    ),
+)
+VALUES = {"affinity": {"green": 1.0}, "orders": 4, "segment": "loyal", "income": 50_000}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What was observed of one combination. Names are comma-separated, sorted; `-` is nothing."""
+
+    choice: str
+    signals: str
+    features_read: str
+    state_read: str
+    context_read: str
+    cookie_set: str
+    ids_in_records: str
+    ids_in_events: str
+    values_in_records: str
+    assigned: str
+    propensities: str
+    causes: str
+
+
+HEADINGS = {
+    "choice": "choice",
+    "signals": "signals",
+    "features_read": "features of the feed read",
+    "state_read": "visitor state read",
+    "context_read": "context of a purpose read",
+    "cookie_set": "cookie set",
+    "ids_in_records": "ids in records",
+    "ids_in_events": "ids in events",
+    "values_in_records": "visitor values in records",
+    "assigned": "in experiments",
+    "propensities": "propensities logged",
+    "causes": "tier and cause of `hero`, `delivery`",
+}
+
+
+def bundle_of(tea: Bundle) -> Bundle:
+    """The tea shop with a second purpose, which no slot requires, and features for it."""
+    schema = tea.read("schema", FeatureSchema)
+    features = (*schema.features, *EXTRA)
+    return with_section(tea, "schema", replace(schema, purposes=ALL, features=features))
+
+
+class Asked(Mapping[str, Mapping[str, FeatureValue]]):
+    """The visitors of a snapshot, noting who is asked for."""
+
+    def __init__(self, known: Mapping[str, Mapping[str, FeatureValue]]) -> None:
+        self.known = known
+        self.asked: list[str] = []
+
+    def __getitem__(self, pseudonym: str) -> Mapping[str, FeatureValue]:
+        self.asked.append(pseudonym)
+        return self.known[pseudonym]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.known)
+
+    def __len__(self) -> int:
+        return len(self.known)
+
+
+async def live_through(edge: SimulatedEdge, node: RunningEdge) -> list[Cell]:
+    """All cells, each with a browser of its own."""
+    await node.turns()
+    combinations = product(STATES, SIGNALS)
+    return [await Browser(edge, node, number).cell(*each) for number, each in enumerate(combinations)]
+
+
+class Browser:
+    """One cell's browser."""
+
+    def __init__(self, edge: SimulatedEdge, node: RunningEdge, number: int) -> None:
+        self.edge = edge
+        self.node = node
+        self.number = number
+        self.client = httpx.AsyncClient(transport=node.client._transport, base_url="https://edge")
+        self.identities: set[str] = set()
+
+    async def cell(self, choice: str, signals: str) -> Cell:
+        headers = SIGNALS[signals]
+        if STATES[choice] is not None:
+            await self.past()
+        asked = self.watch()
+        cookies: list[str] = []
+        if STATES[choice] is not None:
+            cookies.append(await self.post("consent", STATES[choice] or {}, headers))
+        ask = {"page": "home", "context": {"zip": "10115", "device": "phone"}}
+        cookies.append(await self.post("decide", ask, headers))
+        done = [
+            event(f"cart {self.number}", "add_to_cart", item="t-02"),
+            event(f"seen {self.number}", "exposure", slot="hero", item="classic"),
+        ]
+        cookies.append(await self.post("events", {"events": done, "decide": ask}, headers))
+        record = list(self.node.node.recent._records.values())[-1]
+        return await self.observed(choice, signals, asked, cookies, record)
+
+    async def past(self) -> None:
+        """Everything was granted once, and used."""
+        await self.post("consent", {"granted": list(ALL)}, {})
+        done = [event(f"past {self.number}", "add_to_cart", item="t-01"), event(f"search {self.number}", "search")]
+        await self.post("events", {"events": done}, {})
+        state = self.state()
+        units = (state.visitor, f"{state.visitor}/{state.visit}")
+        self.identities = {state.visitor, *map(self.node.node.pseudonym, units)}
+        self.edge.origin.feeds("visitor", self.node.node.pseudonym(state.visitor), **VALUES)
+        await self.node.turns("uplink", "features")
+        self.edge.origin.events.clear()
+        self.edge.origin.records.clear()
+
+    def watch(self) -> Asked:
+        live = self.node.node.in_use()
+        asked = Asked(live.snapshot.visitors)
+        self.node.node.live = Live(live.loaded, Snapshot(live.snapshot.tables, asked, live.snapshot.cursor))
+        return asked
+
+    async def post(self, path: str, body: dict[str, object], headers: dict[str, str]) -> str:
+        """Sends, and says what the answer put into the cookie."""
+        answer = await self.client.post(f"/v1/{path}", json=body, headers=headers)
+        assert answer.status_code == 200, answer.text
+        if "set-cookie" not in answer.headers:
+            return "-"
+        state = self.state()
+        is_personal = bool(
+            state.visitor or state.visit or state.folds or state.caps or state.recent_events or state.unit
+        )
+        return "visitor" if is_personal else "choice alone"
+
+    def state(self) -> VisitorState:
+        held = self.client.cookies.get("__Host-ew")
+        return self.node.node.jar.open(f"__Host-ew={held}", self.edge.time.now_us) or VisitorState()
+
+    async def observed(
+        self, choice: str, signals: str, asked: Asked, cookies: list[str], record: DecisionRecord
+    ) -> Cell:
+        on_disk = await self.on_disk()
+        self.identities |= {self.state().visitor} - {""}
+        await self.node.spooled(Kind.RECORD, 2)
+        await self.node.turns("uplink")
+        live, request = self.node.node.in_use(), record.request
+        purposes = {spec.name: spec.purpose for spec in live.loaded.schema.of(Root.REQUEST)}
+        readable = record.visitor.keys() | {each.removeprefix("visitor.") for each in record.masked}
+        events = self.edge.origin.events.values()
+        ids = [each.visitor for each in events if each.visitor is not None]
+        has_ids = bool(request.units) or any(identity.encode() in on_disk for identity in self.identities)
+        slots = {each.slot: each for each in record.result.decisions}
+        found = Cell(
+            choice=choice,
+            signals=signals,
+            features_read=listed(readable) if asked.asked else "-",
+            state_read=listed(request.visitor_state),
+            context_read=listed(name for name in request.context if purposes[name] is not None),
+            cookie_set=listed(set(cookies) - {"-"}),
+            ids_in_records="pseudonyms" if has_ids else "-",
+            ids_in_events="pseudonym" if ids else "-",
+            values_in_records=listed(record.visitor),
+            assigned="yes" if record.result.assignments else "no",
+            propensities="yes" if any(each.propensity is not None for each in slots.values()) else "no",
+            causes=", ".join(f"{slots[name].tier} {slots[name].cause or ''}".strip() for name in ("hero", "delivery")),
+        )
+        await self.client.aclose()
+        self.edge.origin.events.clear()
+        self.edge.origin.records.clear()
+        return found
+
+    async def on_disk(self) -> bytes:
+        """Every byte of the spool: what waits for the origin."""
+        await self.node.spooled(Kind.RECORD, 2)
+        path = self.edge.folder / "state/spool.sqlite"
+        with sqlite3.connect(path) as database:
+            tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+            rows = [row for name in tables for row in database.execute(f"SELECT * FROM {name}")]
+        database.close()
+        return b"\n".join(part if isinstance(part, bytes) else str(part).encode() for row in rows for part in row)
+
+
+def listed(names: object) -> str:
+    return ", ".join(sorted(names)) or "-"  # type: ignore[call-overload, no-any-return]
+
+
+PAGE = Path(__file__).parents[2] / "docs/reference/consent.md"
+_HEAD = """<!-- Written by tests/conformance/test_consent_matrix.py from what it saw. Change the code, not this page. -->
+
+# Consent
+
+What a node reads, sets and writes down, by what the visitor chose and what the browser says. Every row was lived
+through on an edge in simulation: a browser that had once granted everything, whose features the feed knows, makes the
+choice, sends the signals, opens the page and reports events. `-` means nothing.
+
+"""
+_TAIL = """
+- `personalisation` is the purpose that `hero` requires, `statistics` one that no slot requires; `delivery` needs none.
+- What is not granted is not looked up: the feature reads as its default, and without any grant nobody is asked for.
+- Sec-GPC, opting out and being a bot grant nothing, whatever was chosen; a bot is told by its User-Agent.
+- A cookie from before stays in the browser under Sec-GPC, unread but for the choice, and is not renewed.
+- Ids are keyed pseudonyms. `decision_id`, event ids and request ids are random and name no visitor.
+- Sensitive features (here `income`) are never written down, whatever their root; the record names them as masked.
+- A propensity is the probability of an answer and says nothing of who got it.
+"""
+
+
+def page(cells: list[Cell]) -> str:
+    """The page, entirely."""
+    names = [each.name for each in fields(Cell)]
+    rows = [[getattr(cell, name) for name in names] for cell in cells]
+    table = [[HEADINGS[name] for name in names], ["---"] * len(names), *rows]
+    return _HEAD + "".join(f"| {' | '.join(row)} |\n" for row in table) + _TAIL
