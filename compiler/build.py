@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from compiler.analysis.checks import bundle_problems, rule_problems
+from compiler.analysis.rows import row_problems
 from compiler.catalog import Catalog, check_items, read_catalog
 from compiler.cel.check import check_expressions
 from compiler.cel.lower import lower_rules
@@ -143,8 +144,9 @@ def _proved(lowered: _Lowered) -> tuple[Problem, ...]:
     unknown = check_items(sources.slots, catalog)
     broken = prove(sources, lowered.rules, catalog)
     doubtful = bundle_problems(sources, lowered.every_rule)
+    in_rows = row_problems(sources, lowered.rules, catalog)
     _, in_cases = read_rule_tests(sources, catalog.ids)
-    return warnings_of([*lowered.doubts, *unknown, *broken, *doubtful, *in_cases])
+    return warnings_of([*lowered.doubts, *unknown, *broken, *doubtful, *in_rows, *in_cases])
 
 
 class _Stages:

@@ -47,8 +47,15 @@ class Readings:
         where = written.where
         reads = {(node.root, node.field): node for node in rule.nodes if isinstance(node, Read)}
         expression = " ".join(written.text.split())
-        lines = [f"{where.file}:{where.line}:{where.column}: {expression}"]
+        lines = [f"{where.file}:{where.line}:{where.column}: {expression}", *self._failure(name, scope)]
         return (*lines, *(self._reading(rule, node, scope) for node in reads.values()))
+
+    def _failure(self, name: str, scope: Scope) -> tuple[str, ...]:
+        try:
+            self.run(name, scope)
+        except RuleError as error:
+            return (f"error: {error.message}",)
+        return ()
 
     def _reading(self, rule: Rule, node: Read, scope: Scope) -> str:
         """What one read gives: it is a rule of one node."""

@@ -20,6 +20,7 @@ from compiler.reading import expressions
 from compiler.reading.expressions import Use
 from contracts.codec import Contract
 from contracts.decision import REASONS, TIER_OF_CAUSE, Cause, Tier
+from contracts.features import ValueType
 from contracts.rule_ir import Form
 from deploy.cli import COMMANDS, main
 from edge.app import ENDPOINTS as EDGE_ENDPOINTS
@@ -42,6 +43,7 @@ _USES: tuple[tuple[str, Use], ...] = (
     ("`score` of a slot", expressions.STATIC_SCORE),
     ("`objective`, boosts", expressions.RERANK),
     ("`why`, `offer`", expressions.SENTENCE),
+    ("a field of `payload`", expressions.payload_use(ValueType.STRING)),
 )
 _LIMITS = {
     "MAX_NODES": "parts (literals, reads, calls) of one rule",
@@ -50,8 +52,10 @@ _LIMITS = {
     "MAX_TEXT": "characters of a string or bytes that a rule makes, and of all its literals together",
     "MAX_ENTRIES": "entries of a list or map that a rule makes",
     "MAX_ROUNDS": "entries that one macro goes through",
-    "MAX_STEPS": "rounds of the macros of one run, those of nested macros multiplied",
-    "MAX_STEPS_PER_CANDIDATE": "the same for macros that are run for each candidate",
+    "MAX_STEPS": "rounds that a rule could take as far as its text tells, those of nested macros multiplied",
+    "MAX_ROUNDS_PER_RUN": "rounds of all macros of a rule in one run, shared evenly by macros side by side",
+    "MAX_ROUNDS_PER_CANDIDATE": "the same for a rule that runs for each candidate",
+    "MAX_COMPARED": "entries that one comparison, or one text, of nested lists and maps looks at",
 }
 PACKAGES = ("contracts", "engine", "compiler", "edge", "origin", "deploy", "loadtest")
 NOTE = "<!-- Written by `make docs`. Change the code, not this page. -->\n\n"

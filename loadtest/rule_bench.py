@@ -15,7 +15,7 @@ from typing import TypeVar
 import numpy as np
 from tqdm import tqdm
 
-from loadtest.rule_sides import Answers, Masks, Side, answers, sides
+from loadtest.rule_sides import Answers, ByHand, Masks, Side, answers, sides
 from loadtest.rule_workload import (
     GUARDRAIL,
     REQUEST_RULES,
@@ -30,7 +30,7 @@ T = TypeVar("T", Visitor, Candidates)
 VISITORS = 64
 SETS = 8
 ROUNDS = 5
-HEADER = f"{'':<38}{'p50 us':>12}{'p99 us':>12}{'x ours':>10}  target"
+HEADER = f"{'':<38}{'p50 us':>12}{'p99 us':>12}{'x ours':>12}  target"
 # Name, candidates, whether a tenth of the values is missing, whether rows come from a large table, target in us.
 GUARDRAILS = (
     ("guardrail, 100 candidates", 100, False, False, 12.0),
@@ -79,7 +79,7 @@ def entered(found: Sequence[Side], visitors: int = VISITORS, sets: int = SETS) -
         drawn = draw_candidates(sets, size, seed=2, is_nullable=is_nullable, is_gathered=is_gathered)
         contests.append(_contest(name, guards, drawn, target_us, differing))
     texts = many_rules(200)
-    ready = {side.name: side.activation(texts) for side in found}
+    ready = {side.name: side.activation(texts) for side in found if side.name != ByHand.name}
     return [*contests, Contest("200 rules made ready (ours: of IR)", ready, 50_000.0)], differing
 
 
@@ -125,7 +125,7 @@ def table(contest: Contest) -> str:
     lines = [contest.name]
     for side, times in contest.times_us.items():
         median, tail = medians[side], float(np.percentile(times, 99))
-        lines.append(f"  {side:<36}{median:>12,.1f}{tail:>12,.1f}{median / ours:>9,.2f}x")
+        lines.append(f"  {side:<36}{median:>12,.1f}{tail:>12,.1f}{median / ours:>11,.2f}x")
     if contest.target_us is not None:
         lines[1] += f"  under {contest.target_us:,.0f}: {'met' if ours < contest.target_us else 'MISSED'}"
     return "\n".join(lines)

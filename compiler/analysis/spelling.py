@@ -12,7 +12,6 @@ from engine.programs.functions import FUNCTIONS
 
 _MOST_CHARACTERS = 60
 _MOST_ITEMS = 4
-_WRITTEN = {"math.@max": "math.greatest", "math.@min": "math.least"}
 _NAME = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -29,8 +28,7 @@ def literal(value: object) -> str:
 def called(function_id: str) -> str:
     """The name with which a function is called; empty for operators."""
     function = FUNCTIONS.get(function_id)
-    name = function_id if function is None else function.name
-    return "" if _is_operator(name) else _WRITTEN.get(name, name)
+    return function_id if function is None else function.written_name
 
 
 class Spelling:
@@ -64,31 +62,16 @@ class Spelling:
         return "..."
 
     def _call(self, call: Call) -> str:
-        function, name = FUNCTIONS.get(call.function), called(call.function)
-        if function is not None and not name:
-            return _operation(function.name, [self._operand(arg) for arg in call.args])
-        owner, *others = [self._of(arg) for arg in call.args] or [""]
-        if function is not None and function.is_member:
-            return f"{owner}.{name}({', '.join(others)})"
-        return f"{name}({', '.join([owner, *others])})"
+        function = FUNCTIONS.get(call.function)
+        if function is None:
+            return f"{call.function}({', '.join(map(self._of, call.args))})"
+        if function.name == "has":
+            return f"has({self._of(call.args[0])}.{self._of(call.args[1]).strip(chr(34))})"
+        spell = self._of if function.written_name else self._operand
+        return function.spelled([spell(arg) for arg in call.args])
 
     def _operand(self, place: int) -> str:
         """What an operator works on, in parentheses where it is an operation itself."""
         node, text = self._nodes[place], self._of(place)
         is_operation = isinstance(node, Call) and not called(node.function) and not text.endswith("]")
         return f"({text})" if is_operation else text
-
-
-def _operation(name: str, operands: Sequence[str]) -> str:
-    match name, operands:
-        case "_[_]", [owner, place]:
-            return f"{owner}[{place}]"
-        case "_?_:_", [condition, yes, no]:
-            return f"{condition} ? {yes} : {no}"
-        case _, [operand]:
-            return name.replace("_", "") + operand
-    return f" {name.replace('_', '').replace('@', '')} ".join(operands)
-
-
-def _is_operator(name: str) -> bool:
-    return name == "@in" or name.startswith("_") or name.endswith("_")

@@ -15,9 +15,14 @@ from compiler.diagnostics import rule_messages as say
 from compiler.reading.expressions import Expression
 from contracts.features import Root, ValueType
 from engine.programs.functions import FUNCTIONS
+from engine.programs.macros import MACROS
 
 Fields = Mapping[Root, Mapping[str, ValueType]]
 
+_NAMES = sorted({each.written_name for each in FUNCTIONS.values() if each.written_name})
+_NAMES += sorted({form.split(".", 1)[1].partition("(")[0] for macro in MACROS.values() for form in macro.written})
+_LIBRARIES = frozenset({name.partition(".")[0] for name in _NAMES if "." in name})
+_CALLED = re.compile(r"([A-Za-z_]\w*(?:\.\w+)?)\s*\(")
 _LITERAL_BEFORE = re.compile(r"(?<![\w.])(-?\d+)\s*\Z")
 _LITERAL_AFTER = re.compile(r"\s*(-?\d+)(?![\w.])")
 _TEXTUAL = {"int", "double", "bool", "timestamp", "duration"}
@@ -67,20 +72,28 @@ def _problem_of(complaint: Complaint) -> Problem:
 def _unknown_field(complaint: Complaint, found: re.Match[str]) -> Problem:
     root = root_of(found["message"])
     known = list(complaint.fields.get(root, {})) if root else []
-    return say.unknown_field(complaint.after_dot(), str(root or "it"), found["name"], known)
+    owners = [f"{other}.{found['name']}" for other in _owners(complaint, found["name"])]
+    return say.unknown_field(complaint.after_dot(), str(root or "it"), found["name"], known, owners)
+
+
+def _owners(complaint: Complaint, name: str) -> list[Root]:
+    """The roots that may be read here and have such a field."""
+    return [root for root in complaint.expression.use.roots if name in complaint.fields.get(root, {})]
 
 
 def _undeclared(complaint: Complaint, found: re.Match[str]) -> Problem:
     name = found["name"].partition(".")[0]
     where = complaint.at_name(name)
     roots = complaint.expression.use.roots
+    text = complaint.expression.text
+    called = _CALLED.match(text, text.find(name, max(complaint.offset - len(name), 0)))
+    if called and (called[1] == name or name in _LIBRARIES):
+        return say.unknown_function(where, called[1], _NAMES)
     if complaint.expression.text[complaint.offset :].removeprefix(name).lstrip().startswith("("):
-        return say.unknown_function(
-            where, name, sorted({each.name for each in FUNCTIONS.values() if each.name.isidentifier()})
-        )
+        return say.unknown_function(where, name, _NAMES)
     if name in list(Root):
         return say.root_not_here(where, name, [str(root) for root in roots])
-    owners = [f"{root}.{name}" for root in roots if name in complaint.fields.get(root, {})]
+    owners = [f"{root}.{name}" for root in _owners(complaint, name)]
     return say.unknown_word(where, name, owners, [str(root) for root in roots])
 
 
@@ -90,6 +103,10 @@ def _no_overload(complaint: Complaint, found: re.Match[str]) -> Problem:
         return say.unequal_outcomes(complaint.at(complaint.offset), types)
     if "null_type" in types and name in ("_==_", "_!=_"):
         return say.never_null(complaint.at(complaint.offset), _word(complaint, symbol(name), types[0] == "null_type"))
+    if name in ("_==_", "_!=_"):
+        return say.unlike_sides(complaint.at(complaint.offset), symbol(name), types, "")
+    if name in ("_&&_", "_||_") and not complaint.expression.text.startswith(symbol(name), complaint.offset):
+        return say.macro_condition(complaint.at(complaint.offset), types[-1])
     is_operator = not name.replace(".", "").isidentifier()
     where = complaint.at(complaint.offset) if is_operator else complaint.at_name(name)
     sign = symbol(name)
@@ -128,7 +145,11 @@ def _select(complaint: Complaint, found: re.Match[str]) -> Problem:
 
 
 def _syntax(complaint: Complaint, found: re.Match[str]) -> Problem:
-    return say.syntax(complaint.at(complaint.offset), found["what"])
+    return say.syntax(complaint.at(complaint.offset), found["what"], complaint.expression.text)
+
+
+def _not_gone_through(complaint: Complaint, found: re.Match[str]) -> Problem:
+    return say.not_gone_through(complaint.at(complaint.offset), "a macro", _type(found["type"]))
 
 
 def _too_deep(complaint: Complaint, _found: re.Match[str]) -> Problem:
@@ -147,6 +168,7 @@ _WORDINGS: tuple[tuple[re.Pattern[str], Callable[[Complaint, re.Match[str]], Pro
     (re.compile(r"undefined field '(?P<name>[^']*)' not found in struct '(?P<message>[^']*)'"), _unknown_field),
     (re.compile(r"undeclared reference to '(?P<name>[^']*)'"), _undeclared),
     (re.compile(r"no matching overload for '(?P<name>[^']*)' applied to '\((?P<types>.*)\)'"), _no_overload),
+    (re.compile(r"type '(?P<type>.*)' cannot be the range of a comprehension"), _not_gone_through),
     (re.compile(r"type '(?P<type>.*)' cannot be the operand of a select operation"), _select),
     (re.compile(r"has\(\) argument must be a field selection"), _bad_has),
     (re.compile(r"invalid (?P<kind>\w+) literal"), _bad_literal),

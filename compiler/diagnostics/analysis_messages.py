@@ -5,6 +5,7 @@ from collections.abc import Collection
 from compiler.diagnostics.problem import Problem, Where, nearest, problem, warning
 
 _MEANT_NEVER = "mend the condition, or write `false` if nothing is meant to pass"
+_MOST_COMPARED = 5_000
 
 
 def never_true(where: Where, why: str, written: str, choices: Collection[str]) -> Problem:
@@ -47,6 +48,25 @@ def unused_feature(where: Where, feature: str) -> Problem:
     """A feature that nothing reads."""
     hint = "read it, or remove it: what is not needed should not be collected"
     return warning("W607", where, f"nothing reads `{feature}`", hint)
+
+
+def no_item_has(where: Where, table: str, column: str, value: str, known: Collection[str]) -> Problem:
+    """A value that no item of the catalog has."""
+    meant = nearest(value, known) if len(known) <= _MOST_COMPARED else None
+    hint = f"did you mean `{meant}`?" if meant else "it is right if items with it are still to come"
+    return warning("W612", where, f'no item of `{table}` has "{value}" in `{column}`', hint)
+
+
+def blocks_all(where: Where, rule: str, table: str, items: int) -> Problem:
+    """A guardrail that no item of the catalog passes."""
+    message = f"guardrail `{rule}` blocks all {items} items that `{table}` has now"
+    return warning("W613", where, message, "prices are minor units: 20 dollars are 2000; or is a value misspelt?")
+
+
+def long_macros(where: Where, steps: int, most: int) -> Problem:
+    """Macros inside macros that long lists may bring to their limit."""
+    message = f"its macros may take {steps} rounds for one candidate; above {most} it fails"
+    return warning("W614", where, message, "ask with `in` instead of a macro inside a macro")
 
 
 def always_fails(where: Where, why: str) -> Problem:

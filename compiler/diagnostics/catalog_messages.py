@@ -83,6 +83,24 @@ def id_twice(where: Where, identity: str, first_line: int) -> Problem:
     return problem("E308", where, f"id `{identity}` already stands in line {first_line}", "keep one of the rows")
 
 
+def no_cooccurrence(where: Where, header: Collection[str]) -> Problem:
+    """A file of something else."""
+    return problem("E310", where, "this is no table of what goes together", f"let its header be {','.join(header)}")
+
+
+def bad_strength(where: Where, cell: str) -> Problem:
+    """A strength that is none."""
+    shown = cell if len(cell) <= _MAX_CELL else cell[:_MAX_CELL] + "..."
+    return problem(
+        "E310", where, f"`{shown}` is no strength", "write a number above 0, such as how often both were bought"
+    )
+
+
+def pair_twice(where: Where, item: str, other: str) -> Problem:
+    """Two lines of one pair."""
+    return problem("E310", where, f"that `{other}` goes with `{item}` already stands above", "keep one of the lines")
+
+
 def more(where: Where, count: int) -> Problem:
     """The rest of a long list."""
     return problem("E309", where, f"and {count} more problems from here on", "mend those above, then build again")

@@ -1,4 +1,4 @@
-"""Every message about declarations that are well formed but do not fit together (E113 to E126)."""
+"""Every message about declarations that are well formed but do not fit together (E113 to E127)."""
 
 from collections.abc import Collection
 
@@ -28,6 +28,32 @@ def bad_id_column(where: Where) -> Problem:
         where,
         "column `id` is the key of its table: always a string, never live, empty or by default",
         "leave it out: it need not be declared",
+    )
+
+
+def computed_column(where: Where, column: str) -> Problem:
+    """A column of neighbours that is declared as something else, too."""
+    hint = 'declare type = "numbers" and nothing else; let the feed bring a column of its own'
+    return problem("E115", where, f"column `{column}` is computed from what goes together, once per build", hint)
+
+
+def quotas_over_cap(where: Where, total: int, cap: int) -> Problem:
+    """Generators that are promised more rows than the slot takes."""
+    return problem(
+        "E130",
+        where,
+        f"the quotas of the generators sum up to {total}, over the cap of {cap}",
+        "lower them, or raise `cap_candidates`",
+    )
+
+
+def other_models_alone(where: Where) -> Problem:
+    """Further models, but no first one, or the same one again."""
+    return problem(
+        "E131",
+        where,
+        "other models stand beside `model`, and each is another one",
+        "name the model of the slot's score as `model`, and the rest, each once, as `other_models`",
     )
 
 
@@ -175,3 +201,45 @@ def experiments_overlap(where: Where, first: str, second: str, layer: str) -> Pr
         f"`{first}` and `{second}` overlap in layer `{layer}`",
         "move start or end, or put one into a layer of its own",
     )
+
+
+def salt_of_two(where: Where, salt: str) -> Problem:
+    """Two splits by one hash."""
+    message = f"two splits are named `{salt}`: they would divide visitors alike"
+    return problem("E126", where, message, "give each holdout a salt and each experiment a name of its own")
+
+
+def salt_of_experiments(where: Where, salt: str) -> Problem:
+    """A holdout whose hash could be that of a layer."""
+    message = f"the salt `{salt}` begins as those of layers and experiments do"
+    return problem("E126", where, message, "begin it with another word than layer/ or experiment/")
+
+
+def policy_of_two_layers(where: Where, first: str, second: str, slot: str) -> Problem:
+    """Two experiments that undo each other."""
+    message = f"`{first}` and `{second}` both set the policy of slot `{slot}`, in two layers"
+    return problem("E126", where, message, "put both into one layer, so that no visitor is in both")
+
+
+def unsteady_unit(where: Where, feature: str) -> Problem:
+    """A unit that may change although the profile does not."""
+    message = f"`visitor.{feature}` cannot name units: what ages, or is granted, would move visitors"
+    return problem("E126", where, message, "declare it with type string, without purpose, max_age, default and fold")
+
+
+def visit_synced(where: Where, cap: str) -> Problem:
+    """A cap that only a browser can keep."""
+    message = f"cap `{cap}` counts within a visit, which is of one browser: the origin cannot count it"
+    return problem("E127", where, message, 'remove `synced`, or use window = "day"')
+
+
+def exposures_apart(where: Where, cap: str, key: str) -> Problem:
+    """A number of exposures where only a time makes sense."""
+    message = f"cap `{cap}` counts exposures apart, per item and by the cookie alone: `{key}` does not fit"
+    return problem("E127", where, message, f'remove `{key}`, or give a time such as apart = "3d"')
+
+
+def synced_without_purpose(where: Where, cap: str) -> Problem:
+    """Exposures of a visitor kept at the origin for no purpose."""
+    message = f"cap `{cap}` lets the origin count what a visitor meets, but its slot requires no purpose"
+    return problem("E127", where, message, "add the purpose to `purposes` of the slot, or remove `synced`")

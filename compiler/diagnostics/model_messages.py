@@ -44,6 +44,19 @@ def not_runnable(where: Where, file: str, reason: str) -> Problem:
     return problem("E406", where, f"the engine cannot run {file}: {reason}", hint)
 
 
+def no_calibration(where: Where, file: str, expected: str) -> Problem:
+    """A file that is no table of calibration points."""
+    return problem(
+        "E408", where, f"{file} is no calibration: it needs {expected}", "run train.py: it writes the points"
+    )
+
+
+def bad_calibration(where: Where, file: str, line: int) -> Problem:
+    """A point that is out of order, or no probability."""
+    hint = "let outputs rise and probabilities, within 0 to 1, never fall; isotonic regression gives such points"
+    return problem("E408", where, f"line {line} of {file} does not go on with a rising line of probabilities", hint)
+
+
 def no_parity(where: Where, file: str, failed: str, rows: str) -> Problem:
     """Native and ONNX disagree. `failed` says how often, `rows` shows where."""
     hint = "round features to float32 before training; where only NaN differs, set `missing` of these inputs"

@@ -1,7 +1,7 @@
 """Every message about CEL text (E2xx), each worded as a named function; `compiler.cel` says where."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from compiler.diagnostics.problem import Problem, Where, listed, nearest, problem, suggestion
 
@@ -15,11 +15,20 @@ _GRAMMAR = (
 )
 
 
-def syntax(where: Where, what: str) -> Problem:
+_OTHER_LANGUAGES = (
+    (re.compile("[\u2018\u2019\u201c\u201d]"), "write straight quotes"),
+    (re.compile(r"(?i)\b(and|or|not)\b"), "write && for and, || for or, ! for not"),
+    (re.compile(r"\bif\b"), "write condition ? one : other"),
+    (re.compile(r"(?<![=!<>])=(?!=)"), "write == to compare"),
+    (re.compile(r"\\[dDwWsSbB.]"), 'write the backslash twice, or a raw string: r"\\d+"'),
+    (re.compile(r"#"), "comments begin with //"),
+)
+
+
+def syntax(where: Where, what: str, text: str) -> Problem:
     """The text is no CEL expression."""
-    return problem(
-        "E201", where, f"this is not a CEL expression: {_without_grammar(what)}", "mend the expression at the caret"
-    )
+    hint = next((hint for sign, hint in _OTHER_LANGUAGES if sign.search(text)), "mend the expression at the caret")
+    return problem("E201", where, f"this is not a CEL expression: {_without_grammar(what)}", hint)
 
 
 def bad_literal(where: Where, kind: str) -> Problem:
@@ -42,8 +51,10 @@ def too_deep(where: Where) -> Problem:
     )
 
 
-def unknown_field(where: Where, root: str, name: str, known: Collection[str]) -> Problem:
+def unknown_field(where: Where, root: str, name: str, known: Collection[str], owners: Collection[str]) -> Problem:
     """A feature or column that is not declared."""
+    if owners:
+        return problem("E203", where, f"`{root}` has no field `{name}`", f"did you mean {listed(owners)}?")
     nothing = f"nothing is declared for `{root}` in this bundle"
     return problem("E203", where, f"`{root}` has no field `{name}`", suggestion(name, known, nothing))
 
@@ -51,6 +62,8 @@ def unknown_field(where: Where, root: str, name: str, known: Collection[str]) ->
 def unknown_word(where: Where, name: str, owners: Collection[str], roots: Collection[str]) -> Problem:
     """A name that is no root."""
     hint = f"did you mean {listed(owners)}?" if owners else suggestion(name, roots)
+    if not owners and nearest(name, roots) is None:
+        hint += f'; a text stands in quotes: "{name}"'
     return problem("E204", where, f"unknown name `{name}`", hint)
 
 
@@ -61,7 +74,8 @@ def root_not_here(where: Where, name: str, roots: Collection[str]) -> Problem:
 
 def unknown_function(where: Where, name: str, known: Collection[str]) -> Problem:
     """A function that is not CEL's and not ours."""
-    meant = nearest(name, known)
+    by_last_word = {each.rpartition(".")[2]: each for each in known}
+    meant = by_last_word.get(name) or nearest(name, known)
     return problem("E206", where, f"unknown function `{name}`", f"did you mean `{meant}`?" if meant else _REFERENCE)
 
 
@@ -91,6 +105,22 @@ def no_overload(where: Where, symbol: str, types: Collection[str], takes: Collec
     return problem("E208", where, f"`{symbol}` cannot be applied to ({', '.join(types)})", hint)
 
 
+def macro_condition(where: Where, kind: str) -> Problem:
+    """A macro's condition that is no bool."""
+    return problem("E208", where, f"the condition of this macro is {kind}, not bool", "compare it with something")
+
+
+def unlike_sides(where: Where, sign: str, types: Sequence[str], word: str) -> Problem:
+    """Values of two types compared for equality."""
+    hint = "let both sides have one type"
+    for kind, other in (types, types[::-1]):
+        if kind == f"list({other})":
+            hint = "ask whether the list holds it: value in list"
+        elif {kind, other} == {"bool", "string"}:
+            hint = "write true or false without quotes"
+    return problem("E208", where, f"`{sign}` cannot compare {' with '.join(types)}{f' ({word})' if word else ''}", hint)
+
+
 def never_null(where: Where, word: str) -> Problem:
     """A value compared with null."""
     read = f"`{word}`" if word else "the value"
@@ -110,9 +140,8 @@ def unequal_outcomes(where: Where, types: Collection[str]) -> Problem:
 
 def nothing_inside(where: Where, kind: str) -> Problem:
     """A field of something that has none."""
-    return problem(
-        "E209", where, f"{'an' if kind[0] in 'aiou' else 'a'} {kind} has no fields", 'remove the dot and what follows; keys of maps are read with ["key"]'
-    )
+    hint = 'remove the dot and what follows; keys of maps are read with ["key"]'
+    return problem("E209", where, f"{'an' if kind.startswith(('int', 'o')) else 'a'} {kind} has no fields", hint)
 
 
 def has_without_field(where: Where) -> Problem:
@@ -148,7 +177,9 @@ def types_differ(where: Where, rule: str, first: str, second: str) -> Problem:
 
 def not_gone_through(where: Where, macro: str, kind: str) -> Problem:
     """A macro of something that has no elements."""
-    return problem("E213", where, f"`{macro}` goes through lists and maps, not through a {kind}", _REFERENCE)
+    is_optional = kind.startswith("optional")
+    hint = "make an optional a value with orValue(...), or use optMap(...)" if is_optional else _REFERENCE
+    return problem("E213", where, f"{macro} goes through lists and maps, not through {kind}", hint)
 
 
 def function_not_supported(where: Where, symbol: str, types: Collection[str]) -> Problem:
@@ -183,7 +214,7 @@ def unknown_types(where: Where, symbol: str) -> Problem:
         "E215",
         where,
         f"the types that `{symbol}` works on are not known here",
-        "do not mix types within one list or map",
+        "rules need types that are known when the bundle is built: no dyn(), no mixed types in one list or map",
     )
 
 

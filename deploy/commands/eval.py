@@ -147,6 +147,9 @@ def _columns(item: Mapping[str, Value]) -> list[ColumnSpec]:
 
 
 def _type(value: Value, path: str) -> ValueType:
+    name = path.rpartition(".")[2]
+    if not name.isidentifier():
+        raise ContractError(f"{name!r} cannot be written after a dot in CEL: use letters, digits and _", path)
     kind = _TYPES[type(value)]
     conform(value, kind, path)
     return kind

@@ -35,4 +35,4 @@ def run(options: argparse.Namespace) -> Outcome:
 
 
 def _text(folder: Path, files: int) -> str:
-    return f"{folder}: {files} files. Next:\n  python {folder}/train.py\n  edgewise dev {folder}"
+    return f"{folder}: {files} files. Next:\n  edgewise check {folder}\n  python {folder}/train.py\n  edgewise test {folder}\n  edgewise dev {folder}"

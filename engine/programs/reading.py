@@ -73,7 +73,35 @@ def feature(spec: FeatureSpec) -> RequestProgram:
             return default
         return value if type(value) is kind else _bent(value, spec.type, place)
 
-    return _instant(read) if spec.type is ValueType.TIMESTAMP else read
+    quick = _quick(spec, kind, read)
+    return _instant(quick) if spec.type is ValueType.TIMESTAMP else quick
+
+
+def _quick(spec: FeatureSpec, kind: type, read: RequestProgram) -> RequestProgram:
+    """The same read in one call where the value is there and nothing keeps it back: rules mostly wait for reads."""
+    name, purpose = spec.name, spec.purpose
+    if spec.root is Root.VISITOR:
+        return read if spec.max_age_s is not None else _quick_visitor(name, purpose, kind, read)
+    if purpose is not None:
+        return read
+    is_request = spec.root is Root.REQUEST
+
+    def run(scope: Scope) -> CelValue:
+        value = (scope.request if is_request else scope.visitor_state).get(name)
+        return value if type(value) is kind else read(scope)
+
+    return run
+
+
+def _quick_visitor(name: str, purpose: str | None, kind: type, read: RequestProgram) -> RequestProgram:
+    def run(scope: Scope) -> CelValue:
+        entry = scope.visitor.get(name)
+        is_open = purpose is None or purpose in scope.granted
+        if entry is None or entry.as_of > scope.now or not is_open or type(entry.value) is not kind:
+            return read(scope)
+        return entry.value
+
+    return run
 
 
 def item(spec: ColumnSpec) -> RequestProgram:

@@ -1,18 +1,18 @@
 """The generator: well-typed CEL expressions drawn from the table of functions, the macros and edge values.
 
-A new function, type or macro is drawn the moment the language has it. What cannot be written is told, never silently
-passed over. Chance is an argument, so the same seed draws the same expressions.
+Types lead: a term of the wanted type is a call of a function that gives it, a macro, a read or a literal. Chance is an
+argument, so the same seed draws the same expressions.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from random import Random
 
-from engine.programs import macros
-from engine.programs.functions import FUNCTIONS, Declaration
+from engine.programs.functions import Declaration
 from engine.programs.types import BOOL, DYN, NUMBERS, STRING, STRINGS, CelType
 
 from .literals import ARGUMENTS, LITERAL_ONLY, LITERALS
-from .spelling import CALLED_BY_MACROS, MACRO_NAMES, MACROS, MacroForm, Term, call, is_spelled, leaf, takes_word
+from .spelling import MacroForm, Term, call, leaf, takes_word
+from .vocabulary import Vocabulary, bound_by, is_variable, type_of
 from .worlds import REQUEST_FIELDS, ROW_FIELDS, Field
 
 MAX_TERMS = 40
@@ -21,45 +21,6 @@ WORDS = ("a", "b", "ab")
 NAMES = ("x", "y", "x1")  # few, so that inner variables hide outer ones
 KEYS = ("int", "uint", "bool", "string")
 Bound = Mapping[str, CelType]
-
-
-class Vocabulary:
-    """What there is to draw from: functions that can be written, macros that the language has, types of values.
-
-    `unspelled` are the ids of functions that the generator cannot write, `own` those that the library cannot run.
-    """
-
-    def __init__(self, compiles: Callable[[str], bool], *, has_own: bool) -> None:
-        functions = [each for each in FUNCTIONS.values() if has_own or not each.is_own]
-        functions = [each for each in functions if each.name not in CALLED_BY_MACROS]
-        known = {word for each in functions for kind in (*each.params, each.result) for word in _words(kind)}
-        self.singles = tuple(CelType(name) for name in LITERALS if name in known and name not in ("null", "type"))
-        self.has_optionals = "optional" in known
-        self.functions = tuple(function for function in functions if self._is_drawn(function))
-        self.unspelled = tuple(function.id for function in functions if function not in self.functions)
-        self.own = tuple(function.id for function in FUNCTIONS.values() if function.is_own and not has_own)
-        self.macros = tuple(form for form in MACROS if compiles(form.probe))
-        written = {MACRO_NAMES.get(form.word, form.word) for form in MACROS}
-        self.unspelled_macros = tuple(name for name in macros.MACROS if name not in written)
-        self.unknown_macros = tuple(dict.fromkeys(form.word for form in MACROS if form not in self.macros))
-        self._giving: dict[CelType, tuple[Declaration | MacroForm, ...]] = {}
-
-    def giving(self, kind: CelType) -> tuple[Declaration | MacroForm, ...]:
-        """What gives values of a type, one name after the other."""
-        if kind not in self._giving:
-            functions = [each for each in self.functions if bound_by(each.result_type, kind) is not None]
-            macros = [form for form in self.macros if bound_by(_type(form.gives), kind) is not None]
-            self._giving[kind] = (*functions, *macros)
-        return self._giving[kind]
-
-    def _is_drawn(self, function: Declaration) -> bool:
-        types = (*function.param_types, function.result_type)
-        return is_spelled(function) and all(map(self._is_known, types)) and function.result_type != DYN
-
-    def _is_known(self, kind: CelType) -> bool:
-        if kind.of:
-            return kind.name in ("list", "map", "optional") and all(map(self._is_known, kind.of))
-        return kind.name in LITERALS or kind == DYN or _is_variable(kind)
 
 
 class Generator:
@@ -146,23 +107,23 @@ class Generator:
         return self._grow(kind, depth, bound)
 
     def _macro(self, form: MacroForm, kind: CelType, depth: int, bound: Bound) -> Term:
-        known = dict(bound_by(_type(form.gives), kind) or {})
+        known = dict(bound_by(type_of(form.gives), kind) or {})
         if "K" in (*form.over, *form.bodies):
             known.setdefault("K", self._key())
-        if not self._has_keys([_type(form.over), *map(_type, form.bodies)], known):
+        if not self._has_keys([type_of(form.over), *map(type_of, form.bodies)], known):
             return self._leaf(kind, depth, bound)
-        over_type = self._filled(_type(form.over), known)
-        types = [self._filled(_type(each), known) for each in form.variables]
+        over_type = self._filled(type_of(form.over), known)
+        types = [self._filled(type_of(each), known) for each in form.variables]
         names = tuple(self._random.sample(NAMES, len(types)))
         inner = {**bound, **dict(zip(names, types, strict=True))}
         over = self._grow(over_type, depth, bound)
-        bodies = tuple([self._grow(self._filled(_type(each), known), depth, inner) for each in form.bodies])
+        bodies = tuple([self._grow(self._filled(type_of(each), known), depth, inner) for each in form.bodies])
         return form.term(kind, over, names, bodies)
 
     def _has_keys(self, kinds: Sequence[CelType], known: dict[str, CelType]) -> bool:
         """Draws what is not known of the keys of maps; false when something else is known of one."""
         for kind in kinds:
-            if kind.name == "map" and _is_variable(kind.of[0]):
+            if kind.name == "map" and is_variable(kind.of[0]):
                 known.setdefault(kind.of[0].name, self._key())
                 if known[kind.of[0].name].name not in KEYS:
                     return False
@@ -171,7 +132,7 @@ class Generator:
         return True
 
     def _filled(self, kind: CelType, known: dict[str, CelType]) -> CelType:
-        if _is_variable(kind):
+        if is_variable(kind):
             return known.setdefault(kind.name, self._any())
         return CelType(kind.name, tuple([self._filled(inner, known) for inner in kind.of]))
 
@@ -214,37 +175,8 @@ class Generator:
         return Term(kind, ("optional.of(", ")"), (self._grow(kind.of[0], depth, bound),))
 
 
-def bound_by(result: CelType, wanted: CelType) -> dict[str, CelType] | None:
-    """The variables of a result type, so that it is the wanted type; None when it can never be."""
-    if _is_variable(result):
-        return {result.name: wanted}
-    if result.name != wanted.name or len(result.of) != len(wanted.of):
-        return None
-    bound: dict[str, CelType] = {}
-    for inner, part in zip(result.of, wanted.of, strict=True):
-        deeper = bound_by(inner, part)
-        if deeper is None or any(bound.get(name, kind) != kind for name, kind in deeper.items()):
-            return None
-        bound |= deeper
-    return bound
-
-
 def _name(giver: Declaration | MacroForm) -> str:
     return giver.word if isinstance(giver, MacroForm) else giver.name
-
-
-def _is_variable(kind: CelType) -> bool:
-    return len(kind.name) == 1 and kind.name.isupper()
-
-
-def _type(text: str) -> CelType:
-    """A type of the macro table: as `parse` reads it, with any capital letter as a variable."""
-    name, bracket, rest = text.partition("(")
-    return CelType(name, tuple(_type(part) for part in rest[:-1].split(",")) if bracket else ())
-
-
-def _words(kind: str) -> list[str]:
-    return kind.replace("(", " ").replace(")", " ").replace(",", " ").split()
 
 
 def _by_type(fields: Iterable[Field]) -> dict[CelType, list[Field]]:

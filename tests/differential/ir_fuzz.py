@@ -30,9 +30,10 @@ from contracts.rule_ir import IR_VERSION, Form, RuleIR
 from engine.programs.columns import plan_columns
 from engine.programs.plan import plan_request
 
-from .expressions import Generator, Vocabulary
+from .expressions import Generator
 from .mutations import Rule, changed
 from .ours import Compiled, Pipeline
+from .vocabulary import Vocabulary
 from .worlds import ROWS, SCHEMA, TABLE, World, draw_world
 
 SECONDS_EACH = 2.0
@@ -89,7 +90,7 @@ def fuzz_ir(seed: int, executions: int, bundles: Sequence[Path]) -> Iterator[IrR
     context = multiprocessing.get_context("spawn")
     while report.executions < executions:
         ours, theirs = context.Pipe()
-        at = context.Value("q", report.executions)
+        at = context.Value("q", -1)
         args = (theirs, at, seed, report.executions, executions, tuple(bundles))
         child = context.Process(target=_serve, args=args, daemon=True)
         child.start()
@@ -97,6 +98,8 @@ def fuzz_ir(seed: int, executions: int, bundles: Sequence[Path]) -> Iterator[IrR
         yield from _followed(ours, report)
         child.kill()
         child.join()
+        if at.value < 0:
+            raise RuntimeError("the child for broken rules did not start; it says above why")
         if report.executions < executions:
             report.failures.append((at.value, "died or hung"))
             report.executions = at.value + 1
@@ -193,7 +196,7 @@ def _executed(sent: bytes, corpus: Corpus, worlds: Sequence[World]) -> str:
 def _drawn(seed: int) -> Corpus:
     """Rules of the generator, and those that try to grow."""
     random, pipeline = Random(seed), Pipeline()
-    generator = Generator(Vocabulary(pipeline.compiles, has_own=True), random, has_expiring=True)
+    generator = Generator(Vocabulary(pipeline.compiles, lambda texts: [True] * len(texts)), random, has_expiring=True)
     texts = [generator.draw(reads_row=random.random() < 0.5).text for _ in range(CORPUS)]
     for names in (("request.strings_held", "request.string_held"), ("item.strings_0", "item.string_0")):
         texts += [bomb.format(*names) for bomb in BOMBS]

@@ -95,7 +95,7 @@ LITERALS: dict[str, tuple[str, ...]] = {
         "duration('-0.000000999s')",
         "duration('90061.001s')",
         "duration('9223372036s')",
-        "duration('-9223372036.854775808s')",
+        "duration('-9000000000s')",
     ),
 }
 
@@ -191,6 +191,7 @@ ARGUMENTS: dict[tuple[str, int, str], tuple[str, ...]] = {
     ("indexOf", 2, "int"): _SMALL,
     ("lastIndexOf", 2, "int"): _SMALL,
     ("replace", 3, "int"): _SMALL,
+    ("regex.replace", 3, "int"): _SMALL,
     ("split", 2, "int"): _SMALL,
     ("slice", 1, "int"): _SMALL,
     ("slice", 2, "int"): _SMALL,
@@ -213,5 +214,7 @@ ARGUMENTS: dict[tuple[str, int, str], tuple[str, ...]] = {
         )
     },
 }
-# Arguments that the compiler wants as literals.
-LITERAL_ONLY = frozenset({(name, 1, "string") for name in _MATCHING})
+# Arguments that the compiler wants as literals, and those of which the library would work without end.
+LITERAL_ONLY = frozenset(
+    {("lists.range", 0, "int"), ("regex.replace", 3, "int"), *((name, 1, "string") for name in _MATCHING)}
+)

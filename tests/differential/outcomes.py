@@ -61,6 +61,14 @@ def same(ours: Outcome, theirs: Outcome) -> bool:
     return ours == theirs or (ours == ERROR and theirs[0] == GIVEN_UP)
 
 
+def unordered(outcome: Outcome) -> Outcome:
+    """The outcome without the order of its lists."""
+    kind, value = outcome
+    if kind == "list":
+        return (kind, tuple(sorted(map(unordered, value), key=repr)))  # type: ignore[arg-type]
+    return (kind, tuple((key, unordered(entry)) for key, entry in value)) if kind == "map" else outcome  # type: ignore[attr-defined]
+
+
 def readable(outcome: Outcome) -> str:
     """The outcome for people."""
     kind, value = outcome

@@ -30,7 +30,7 @@ BINDINGS, TASKS = "bindings", "tasks"
 LACKING = "lacking"
 _LACKING = re.compile(r"No (?:matching )?overloads? found[^:]*(?: : | for )(\S+)")
 MAX_BYTES = 3 << 30
-TIMEOUT_S = 60.0
+TIMEOUT_S = 10.0
 _EXTENSIONS = (
     *("bindings", "encoders", "lists", "math", "optional", "regex", "sets", "strings"),
     "two-var-comprehensions",
@@ -139,7 +139,7 @@ def _run(environment: cel.Env, task: Task, bindings: list[cel.Activation]) -> li
     try:
         expression = environment.compile(for_library(text))
     except RuntimeError as error:
-        return [("refused", str(error))] * len(rows)
+        return [(LACKING, f"words for {error}")] * len(rows)
     return [_evaluated(expression, bindings[row]) for row in rows]
 
 
@@ -147,7 +147,9 @@ def _evaluated(expression: cel.Expression, binding: cel.Activation) -> Outcome:
     try:
         return _outcome(expression.eval(binding))
     except TypeError:  # it cannot give an optional
-        return (LACKING, "way to give this value")
+        return (LACKING, "way to give an optional")
+    except (ValueError, MemoryError) as error:  # lists.range(-1) is one
+        return (LACKING, f"answer but {error!r}")
     except RuntimeError as error:  # no error value, which && and || would absorb, but the end of the evaluation
         return _failure(str(error), (GIVEN_UP, str(error)))
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from .expressions import Vocabulary
+from .vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def told(report: Report, vocabulary: Vocabulary) -> str:
     lists = {
         "functions that the generator cannot write": vocabulary.unspelled,
         "functions written but never run": never_run,
-        "functions of our own, which the library cannot run": vocabulary.own,
+        "functions and macros that the library cannot run": vocabulary.lacking,
         "macros that the generator cannot write": vocabulary.unspelled_macros,
         "macros that the language lacks": vocabulary.unknown_macros,
     }

@@ -15,11 +15,12 @@ MAX_TRIES = 400
 MAX_ROUNDS = 60
 
 
-def shrunk(term: Term, holding: Callable[[Sequence[Term]], Sequence[bool]]) -> Term:
-    """The smallest term found for which it holds; `holding` tells it for many at once."""
+def shrunk(term: Term, holding: Callable[[Sequence[Term]], Sequence[bool]], confirmed: Callable[[Term], bool]) -> Term:
+    """The smallest term found for which it holds; `holding` tells of many at once, `confirmed` makes sure of one."""
     for _ in range(MAX_ROUNDS):
         tries = sorted(islice(_smaller(term), MAX_TRIES), key=_weight)
-        found = next((each for each, holds in zip(tries, holding(tries), strict=True) if holds), None)
+        candidates = [each for each, holds in zip(tries, holding(tries), strict=True) if holds]
+        found = next(filter(confirmed, candidates), None)
         if found is None:
             return term
         term = found

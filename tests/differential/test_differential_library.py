@@ -69,13 +69,12 @@ def test_each_example_is_true_for_the_library(reference: Reference) -> None:
 
 
 def test_a_difference_is_found_and_shrunk(monkeypatch: pytest.MonkeyPatch, reference: Reference) -> None:
-    function = FUNCTIONS["starts_with_string"]
-    monkeypatch.setitem(vars(function), "run", lambda text, start: text.endswith(start))
+    monkeypatch.setitem(vars(FUNCTIONS["logical_not"]), "run", lambda value: value)
     comparison = Comparison(3, reference)
-    for _ in comparison.run(10_000):
+    for _ in comparison.run(5_000):
         pass
-    (found,) = (each for each in comparison.report.differences.values() if "startsWith" in each.text)
-    assert len(found.text) < 80
+    (found,) = (each for key, each in comparison.report.differences.items() if "library') logical_not" in key)
+    assert len(found.text) < 20
     assert {*found.outcomes} == {"bool True", "bool False"}
 
 

@@ -37,7 +37,7 @@ INSTANTS_US = (
     1_489_302_000_000_000,  # and forth
     -2_717_650_800_000_000,  # local mean time
     -62_104_060_800_000_000,  # the library takes no earlier year than 2 as a variable
-    253_402_300_799_000_000,  # the library takes far times by way of a double
+    253_402_200_000_000_000,  # whole seconds: the library takes far times by way of a double
 )
 _ROOTS = "request|visitor_state|visitor|item"
 _TESTED = re.compile(rf"\bhas\(({_ROOTS})\.(\w+)\)")

@@ -20,9 +20,14 @@ def _day_of_year(wall: datetime) -> int:
 
 
 def _accessor(
-    id_: str, name: str, doc: str, example: str, part: Callable[[datetime], int]
+    id_: str,
+    name: str,
+    doc: str,
+    example: str,
+    part: Callable[[datetime], int],
+    utc: Callable[[int], int] | None = None,
 ) -> tuple[Function, Function]:
-    """An accessor in UTC, and the same in a zone."""
+    """An accessor in UTC, and the same in a zone; `utc` computes it from the instant, where that is all it takes."""
     zoned_id = "timestamp_to_seconds_tz" if name == "getSeconds" else f"{id_}_with_tz"
 
     def run(instant: int, zone: str = "UTC") -> int:
@@ -37,7 +42,7 @@ def _accessor(
             is_member=True,
             doc=f"{doc}, in {place}.",
             example=f"timestamp('2017-11-27T05:06:07.089Z').{name}({argument}) == {example}",
-            run=run,
+            run=run if argument or utc is None else utc,
             checks={1: zone_of} if argument else {},
         )
 
@@ -66,9 +71,20 @@ ACCESSORS = (
     *_accessor("timestamp_to_day_of_month_1_based", "getDate", "The day of the month from 1", "27", lambda t: t.day),
     *_accessor("timestamp_to_day_of_week", "getDayOfWeek", "The day of the week, Sunday being 0", "1", _day_of_week),
     *_accessor("timestamp_to_day_of_year", "getDayOfYear", "The day of the year from 0", "330", _day_of_year),
-    *_accessor("timestamp_to_hours", "getHours", "The hour", "5", lambda t: t.hour),
-    *_accessor("timestamp_to_minutes", "getMinutes", "The minute", "6", lambda t: t.minute),
-    *_accessor("timestamp_to_seconds", "getSeconds", "The second", "7", lambda t: t.second),
+    *_accessor(
+        "timestamp_to_hours", "getHours", "The hour", "5", lambda t: t.hour, lambda ns: ns // (3600 * SECOND_NS) % 24
+    ),
+    *_accessor(
+        "timestamp_to_minutes",
+        "getMinutes",
+        "The minute",
+        "6",
+        lambda t: t.minute,
+        lambda ns: ns // (60 * SECOND_NS) % 60,
+    ),
+    *_accessor(
+        "timestamp_to_seconds", "getSeconds", "The second", "7", lambda t: t.second, lambda ns: ns // SECOND_NS % 60
+    ),
     *_accessor(
         "timestamp_to_milliseconds", "getMilliseconds", "The millisecond", "89", lambda t: t.microsecond // 1_000
     ),

@@ -5,7 +5,7 @@ and raises `RuleError` alone. Its column forms are optional: without one, string
 and anything else row by row, so a form only makes it fast. A lazy function decides which of its arguments to run.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -41,20 +41,28 @@ class Declaration:
     @property
     def signature(self) -> str:
         """How it is written in CEL, with types for values: `string.startsWith(string) -> bool`, `int + int -> int`."""
-        name = _WRITTEN.get(self.name, self.name)
-        if not name.replace(".", "").isidentifier():
-            written = self._operation()
-        elif self.is_member:
-            written = f"{self.params[0]}.{name}({', '.join(self.params[1:])})"
-        else:
-            written = f"{name}({', '.join(self.params)})"
-        return f"{written} -> {self.result}"
+        return f"{self.spelled(self.params)} -> {self.result}"
 
-    def _operation(self) -> str:
+    @property
+    def written_name(self) -> str:
+        """The name with which it is called; empty for an operator."""
+        name = _WRITTEN.get(self.name, self.name)
+        return name if name.replace(".", "").isidentifier() else ""
+
+    def spelled(self, operands: Sequence[str]) -> str:
+        """A call of it in CEL, with these operands."""
+        name = self.written_name
+        if not name:
+            return self._operation(operands)
+        if self.is_member:
+            return f"{operands[0]}.{name}({', '.join(operands[1:])})"
+        return f"{name}({', '.join(operands)})"
+
+    def _operation(self, operands: Sequence[str]) -> str:
         """An operator's name has `_` where its operands stand, but for `@in`."""
         first, *signs = self.name.replace("@in", "_in_").split("_")
         padded = [_UNPADDED.get(sign, f" {sign} ") for sign in signs]
-        return first + "".join(param + sign for param, sign in zip(self.params, padded, strict=True))
+        return first + "".join(param + sign for param, sign in zip(operands, padded, strict=True))
 
     @cached_property
     def param_types(self) -> tuple[CelType, ...]:

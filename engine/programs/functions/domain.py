@@ -79,7 +79,7 @@ def _price_endings(prices: Array) -> Array:
 
 
 def _is_within(category: str, ancestor: str) -> bool:
-    return category == ancestor or category.startswith(f"{ancestor.removesuffix('/')}/")
+    return f"{category.removesuffix('/')}/".startswith(f"{ancestor.removesuffix('/')}/")
 
 
 def _ancestors(category: str) -> tuple[str, ...]:

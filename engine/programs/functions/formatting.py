@@ -32,6 +32,15 @@ def _formatted(text: str, values: tuple[CelValue, ...]) -> str:
     return bounded_text(_CLAUSE.sub(written, text))
 
 
+def clauses(text: str) -> tuple[str, ...]:
+    """The verbs of a format that take a value, in order: `d` of `%d`. Raises `RuleError` for what is no clause."""
+    found = [(each[0], each[1], each[2]) for each in _CLAUSE.finditer(text)]
+    wrong = [whole for whole, precision, verb in found if verb not in _VERBS and (verb != "%" or precision)]
+    if wrong:
+        raise RuleError(f"{wrong[0]!r} is no clause of a format; write one of %s %d %f %e %b %o %x %X %%")
+    return tuple([verb for _, _, verb in found if verb != "%"])
+
+
 def _precision(digits: str | None) -> int:
     precision = _DEFAULT_PRECISION if digits is None else int(digits)
     if precision > _MAX_PRECISION:
@@ -156,5 +165,6 @@ FORMATTING = (
         doc="The values put in for %s (any), %d (whole), %f %e (decimal, as %.2f), %b %o %x %X; %% is a percent sign.",
         example="'%s costs %.2f'.format(['tea', 3.5]) == 'tea costs 3.50'",
         run=_formatted,
+        checks={0: clauses},
     ),
 )

@@ -31,7 +31,7 @@ def _modulo(left: int, right: int) -> Uint:
 
 
 def _of_double(value: float) -> Uint:
-    if -1.0 < value < _TWO_64:
+    if 0.0 <= value < _TWO_64:
         return Uint(int(value))
     raise RuleError("double outside uint64")
 

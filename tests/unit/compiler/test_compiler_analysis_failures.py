@@ -29,6 +29,9 @@ def found(text: str) -> list[tuple[int, str]]:
         ("item.price % 0 > 1", 11, "modulus by zero"),
         ("now > timestamp('2017-02-30T00:00:00Z')", 15, "'2017-02-30T00:00:00Z' is not a date that exists"),
         ("9223372036854775807 + 1 > item.price", 20, "integer overflow"),
+        ("'%d% off'.format([item.price])", 0, "'% ' is no clause of a format"),
+        ("'%s %s'.format([item.title])", 14, "the format takes 2 values, the list has 1"),
+        ("'%d'.format([item.title])", 11, "%d formats int or uint, not string"),
         ("['a'].exists(x, int('one') == size(x))", 19, "'one' is not an int"),
     ],
 )
@@ -45,6 +48,7 @@ def test_a_literal_that_cannot_work_is_found(text: str, at: int, why: str) -> No
         "item.price / 2 > 1",
         "0 / item.price > 1",
         "1.0 / 0.0 > 1.0",
+        "'%s %.2f %%'.format([item.title, item.price]) != ''",
         "int(item.title) == 0",
         "now.getHours(item.title) < 12",
     ],
