@@ -34,7 +34,7 @@ def test_a_value_of_a_list_that_no_item_has_is_found(folder: Path) -> None:
 
 
 def test_a_guardrail_that_no_item_passes_is_found(folder: Path) -> None:
-    misspelt, blocking = warnings(folder, 'item.kind == "gren"')
+    blocking, misspelt = warnings(folder, 'item.kind == "gren"')
     assert misspelt[0] == "W612"
     assert blocking[:2] == ("W613", "guardrail `extra` blocks all 24 items that `teas` has now")
 
