@@ -35,4 +35,10 @@ def run(options: argparse.Namespace) -> Outcome:
 
 
 def _text(folder: Path, files: int) -> str:
-    return f"{folder}: {files} files. Next:\n  edgewise check {folder}\n  python {folder}/train.py\n  edgewise test {folder}\n  edgewise dev {folder}"
+    steps = [
+        f"edgewise check {folder}",
+        f"python {folder}/train.py",
+        f"edgewise test {folder}",
+        f"edgewise dev {folder}",
+    ]
+    return "\n  ".join([f"{folder}: {files} files. Next:", *steps])
