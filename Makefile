@@ -7,7 +7,7 @@ EVALUATIONS ?= 1000000
 SEED ?= 1
 WEEK ?= 2017-11-20T05:00:00Z
 
-.PHONY: run test check conformance coverage bench bench-rules fuzz shoppers locust docs clean
+.PHONY: run test check conformance coverage bench bench-engine bench-rules fuzz shoppers locust docs clean
 
 run: .venv/.demo  ## set up, prepare data, train, compile, start origin + edge + shop
 	@$(BIN)/python bundles/storefront/train.py
@@ -35,6 +35,9 @@ check: .venv/.dev  ## style, types, direction of imports, documentation
 
 bench: .venv/.dev  ## latency and rate of decisions beside a bare answer, in one run
 	@$(BIN)/python -m loadtest.bench
+
+bench-engine: .venv/.dev  ## one decision, stage by stage, beside the bare run of its model
+	@$(BIN)/python -m loadtest.engine_bench
 
 bench-rules: .venv/.dev  ## rules beside CEL libraries (extra `peers`) and code by hand, in one run
 	@$(BIN)/python -m loadtest.rule_bench

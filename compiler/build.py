@@ -103,7 +103,8 @@ def build(folder: Path, on_progress: Progress = lambda stage: None) -> Built:
     certificates = certify(parities, exported)
     stages.begin("precompute")
     graphs = {each.source.name: each.graph for each in exported}
-    parts = Parts(lowered.sources, lowered.catalog, lowered.rules, graphs, certificates)
+    calibrations = {each.source.name: each.calibration for each in exported}
+    parts = Parts(lowered.sources, lowered.catalog, lowered.rules, graphs, certificates, calibrations)
     fallbacks = precompute(pack(parts), lowered.sources)
     stages.begin("pack")
     bundle = pack(replace(parts, fallbacks=fallbacks))

@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from compiler.cells import CELL_ERRORS, READERS, encoded
+from compiler.cooccurrence import neighbours
 from compiler.diagnostics import (
     Problem,
     Where,
@@ -51,7 +52,15 @@ def read_catalog(tables: Mapping[str, TableSource], folder: Path) -> tuple[Catal
         specs.append(TableSpec(name=table.name, columns=table.columns, rows=len(rows)))
         ids[table.name] = tuple(row.cells[0] for row in rows)
         problems += reading.shown()
+        for name, source in table.cooccurrences.items():
+            where = table.places.get(f"tables.{table.name}.columns.{name}.cooccurrence.source", table.where)
+            columns[table.name, name], found = neighbours(source, ids[table.name], _relative(source.csv, folder), where)
+            problems += found
     return Catalog(CatalogSchema(tables=tuple(specs)), columns, ids), problems
+
+
+def _relative(path: Path, folder: Path) -> str:
+    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)
 
 
 def check_items(slots: Mapping[str, SlotSource], catalog: Catalog) -> list[Problem]:
@@ -99,7 +108,7 @@ class _Reading:
 
     def __init__(self, table: TableSource, folder: Path) -> None:
         self._table = table
-        self._file = table.csv.relative_to(folder).as_posix() if table.csv.is_relative_to(folder) else str(table.csv)
+        self._file = _relative(table.csv, folder)
         self._problems: list[Problem] = []
         self._lines: list[str] = []
         self._header: Sequence[str] = ()
@@ -173,7 +182,7 @@ class _Reading:
             self._problems.append(catalog_messages.no_header(start))
             return False
         header, table = rows[0].cells, self._table.name
-        declared = [spec.name for spec in self._table.columns]
+        declared = [spec.name for spec in self._table.columns if spec.name not in self._table.cooccurrences]
         missing = [name for name in declared if name not in header]
         unknown = [name for name in header if name not in declared]
         self._header = header

@@ -4,10 +4,11 @@ What a model file says about its own inputs must match the bundle: their number,
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
+from compiler.calibration import read_points
 from compiler.diagnostics import CompileError, Problem, Where, model_messages
 from compiler.exporters import ExportError, Native, exporter
 from compiler.reading.models import LOCK_FILE, ModelSource
@@ -19,13 +20,17 @@ SCORER = "onnx"
 
 @dataclass(frozen=True)
 class Exported:
-    """One model: its source file's digest, its native form, its graph, and that graph as the engine runs it."""
+    """One model: its source file's digest, its native form, its graph, and that graph as the engine runs it.
+
+    `calibration` are the points through which the engine maps what the graph gives; none: as it is.
+    """
 
     source: ModelSource
     source_digest: str
     native: Native
     graph: bytes
     scorer: Scorer
+    calibration: tuple[tuple[float, float], ...] = ()
 
 
 def export_models(folder: Path, models: Mapping[str, ModelSource], lock: Mapping[str, str]) -> tuple[Exported, ...]:
@@ -34,7 +39,8 @@ def export_models(folder: Path, models: Mapping[str, ModelSource], lock: Mapping
     exported = []
     for model in models.values():
         try:
-            exported.append(_exported(model, _locked_bytes(folder, model, lock)))
+            one = _exported(model, _locked_bytes(folder, model.file, place_of(model), lock))
+            exported.append(replace(one, calibration=_calibration(folder, model, lock)))
         except CompileError as error:
             problems += error.problems
     if problems:
@@ -47,17 +53,23 @@ def place_of(model: ModelSource) -> Where:
     return model.places.get("file", model.where)
 
 
-def _locked_bytes(folder: Path, model: ModelSource, lock: Mapping[str, str]) -> bytes:
-    where = place_of(model)
+def _calibration(folder: Path, model: ModelSource, lock: Mapping[str, str]) -> tuple[tuple[float, float], ...]:
+    if model.calibration is None:
+        return ()
+    where = model.places.get("calibration", model.where)
+    return read_points(_locked_bytes(folder, model.calibration, where, lock), model.calibration, where)
+
+
+def _locked_bytes(folder: Path, file: str, where: Where, lock: Mapping[str, str]) -> bytes:
     try:
-        data = (folder / model.file).read_bytes()
+        data = (folder / file).read_bytes()
     except (FileNotFoundError, IsADirectoryError):
-        raise CompileError([model_messages.no_file(where, model.file)]) from None
+        raise CompileError([model_messages.no_file(where, file)]) from None
     actual = sha256(data).hexdigest()
-    if model.file not in lock:
-        raise CompileError([model_messages.not_locked(where, model.file, LOCK_FILE)])
-    if actual != lock[model.file]:
-        raise CompileError([model_messages.other_bytes(where, model.file, lock[model.file], actual)])
+    if file not in lock:
+        raise CompileError([model_messages.not_locked(where, file, LOCK_FILE)])
+    if actual != lock[file]:
+        raise CompileError([model_messages.other_bytes(where, file, lock[file], actual)])
     return data
 
 

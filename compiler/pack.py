@@ -4,7 +4,7 @@ The manifest lists the capabilities that running these parts takes; `engine.capa
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from compiler.catalog import Catalog
 from compiler.export import SCORER
@@ -22,8 +22,10 @@ from contracts.bundle import (
 )
 from contracts.codec import encode
 from contracts.fallback import FallbackTable
+from contracts.features import FeatureSchema
 from contracts.rule_ir import IR_VERSION, Call, MacroCall, Rule, RuleIR
 from contracts.slots import PolicySpec, SlotSet
+from engine.caps import synced_feature
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Parts:
     rules: Mapping[str, Rule]
     graphs: Mapping[str, bytes]
     certificates: Sequence[ParityCertificate] = ()
+    calibrations: Mapping[str, tuple[tuple[float, float], ...]] = field(default_factory=dict)
     fallbacks: FallbackTable | None = None
 
 
@@ -54,11 +57,11 @@ def pack(parts: Parts) -> Bundle:
 
 def _sections(parts: Parts) -> Iterator[tuple[str, bytes]]:
     sources = parts.sources
-    yield "schema", encode(sources.schema)
+    yield "schema", encode(_schema(sources))
     yield "catalog", encode(parts.catalog.schema)
     yield "rules", encode(RuleIR(ir_version=IR_VERSION, rules=dict(parts.rules)))
-    yield "slots", encode(SlotSet(slots=tuple(slot.spec for slot in sources.slots.values()), pages=dict(sources.pages)))
-    yield "models", encode(ModelSet(models=_models(sources)))
+    yield "slots", encode(_slots(sources))
+    yield "models", encode(ModelSet(models=_models(parts)))
     yield "experiments", encode(sources.experiments)
     yield "certificates", encode(Certificates(parity=tuple(parts.certificates)))
     if parts.fallbacks is not None:
@@ -69,10 +72,29 @@ def _sections(parts: Parts) -> Iterator[tuple[str, bytes]]:
         yield f"model/{name}", graph
 
 
-def _models(sources: Sources) -> tuple[ModelSpec, ...]:
+def _schema(sources: Sources) -> FeatureSchema:
+    """The declared features, and those in which the origin counts for synced caps."""
+    specs = [slot.spec for slot in sources.slots.values()]
+    counters = tuple(synced_feature(spec, cap) for spec in specs for cap in spec.caps if cap.is_synced)
+    return FeatureSchema(purposes=sources.schema.purposes, features=(*sources.schema.features, *counters))
+
+
+def _slots(sources: Sources) -> SlotSet:
+    slots = tuple(slot.spec for slot in sources.slots.values())
+    rights = {name: grant if isinstance(grant, bool) else grant.name for name, grant in sources.rights.items()}
+    return SlotSet(slots=slots, pages=dict(sources.pages), decision_rights=rights)
+
+
+def _models(parts: Parts) -> tuple[ModelSpec, ...]:
     return tuple(
-        ModelSpec(name=model.name, scorer=SCORER, inputs=model.inputs, output=model.output)
-        for model in sources.models.values()
+        ModelSpec(
+            name=model.name,
+            scorer=SCORER,
+            inputs=model.inputs,
+            output=model.output,
+            calibration=parts.calibrations.get(model.name, ()),
+        )
+        for model in parts.sources.models.values()
     )
 
 
@@ -86,8 +108,8 @@ def _capabilities(parts: Parts) -> Iterator[str]:
         yield f"kind/{slot.spec.kind}"
         yield from (f"generator/{generator.__struct_config__.tag}" for generator in slot.spec.retrieve)
     yield from (f"policy/{policy.name}" for policy in _policies(sources))
-    yield from (f"scorer/{model.scorer}" for model in _models(sources))
-    yield from (f"fold/{feature.fold.fold}" for feature in sources.schema.features if feature.fold is not None)
+    yield from (f"scorer/{model.scorer}" for model in _models(parts))
+    yield from (f"fold/{feature.fold.fold}" for feature in _schema(sources).features if feature.fold is not None)
     for table in sources.tables.values():
         yield from (f"column/{column.type}" for column in table.columns)
 

@@ -68,20 +68,26 @@ def _consent(slot: SlotSource, sources: Sources, rules: Mapping[str, Rule]) -> I
 
 
 def _readings(slot: SlotSource, sources: Sources, rules: Mapping[str, Rule]) -> Iterator[_Reading]:
-    for name in dict.fromkeys(name for _, name in uses_of(slot, sources)):
+    for name in dict.fromkeys(_rules_of(slot, sources)):
         for node in rules[name].nodes:
             if isinstance(node, Read | Has):
                 yield _Reading(node.root, node.field, spot(sources.rules[name], node))
     for index, generator in enumerate(slot.spec.retrieve):
         if isinstance(generator, PerVisitor):
             where = slot.places.get(f"retrieve[{index}].feature", slot.where)
-            yield _Reading(Root.VISITOR, generator.feature, where)
+            yield _Reading(generator.root, generator.feature, where)
     for index, key in enumerate(slot.spec.fallback_keys):
         yield _Reading(Root.REQUEST, key, slot.places.get(f"fallback_keys[{index}]", slot.where))
     for path, policy in policies_of(slot, sources):
         if policy.weights is not None and policy.weights.by is not None:
             where = slot.places.get(f"{path}.by", slot.places.get(path, slot.where))
             yield _Reading(Root.REQUEST, policy.weights.by, where)
+
+
+def _rules_of(slot: SlotSource, sources: Sources) -> Iterator[str]:
+    """The rules that a slot runs, and all that stand in its file."""
+    yield from (name for _, name in uses_of(slot, sources))
+    yield from (expression.name for expression in slot.expressions)
 
 
 def _candidates(slot: SlotSource, ids: tuple[str, ...]) -> Iterator[Problem]:

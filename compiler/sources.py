@@ -18,6 +18,7 @@ from compiler.reading.expressions import GUARD, RERANK, UNUSED, Expression, by_n
 from compiler.reading.features import FeatureSource
 from compiler.reading.fields import Fields, Log
 from compiler.reading.models import LOCK_FILE, ModelSource, read_lock, read_model
+from compiler.reading.rights import Grant, conditions
 from compiler.reading.rules import NamedRule, read_rules
 from compiler.reading.slots import Declared, SlotSource, check_caps, read_slot
 from compiler.reading.tables import TableSource
@@ -44,7 +45,8 @@ CONFIG_FILE = "edgewise.toml"
 class Sources:
     """Everything a bundle is made of. `rules` holds named and inline expressions by rule name.
 
-    `precompute_now` (microseconds) is the instant of the fallback tables, `max_rows` bounds each. `lock` maps a model
+    `rights` says who may be decided for.
+    `precompute_now` (microseconds) is the instant of the fallback tables, `max_rows` bounds each. `lock` maps a
     file (relative) to the SHA-256 (hex) it must have; `batch` and `site` are relative paths.
     """
 
@@ -57,6 +59,7 @@ class Sources:
     rules: Mapping[str, Expression]
     slots: Mapping[str, SlotSource]
     models: Mapping[str, ModelSource]
+    rights: Mapping[str, Grant]
     pages: Mapping[str, tuple[str, ...]]
     experiments: ExperimentSpec
     precompute_now: int
@@ -104,7 +107,7 @@ def survey(folder: Path) -> Surveyed:
     check_caps(slots, log)
     models = {name: read_model(name, value, _users(slots, name), log) for name, value in documents.models.items()}
     rules = _named_rules(written, slots, log) | by_name(each for slot in slots.values() for each in slot.expressions)
-    rules |= by_name(each for model in models.values() for each in model.expressions)
+    rules |= by_name(each for model in models.values() for each in model.expressions) | conditions(declared.rights)
     wiring = read_wiring(config, declared, {name: slot.spec for name, slot in slots.items()})
     config.close()
     lock = read_lock(documents.lock, log)
@@ -130,6 +133,7 @@ def _assemble(
         rules=rules,
         slots=slots,
         models=models,
+        rights=declared.rights,
         pages=wiring.pages,
         experiments=wiring.experiments,
         precompute_now=wiring.precompute_now,
@@ -143,7 +147,8 @@ def _assemble(
 
 def _users(slots: Mapping[str, SlotSource], model: str) -> tuple[str, ...]:
     """The tables of the slots that use a model."""
-    return tuple(dict.fromkeys(slot.spec.table for slot in slots.values() if slot.spec.model == model))
+    users = [slot.spec for slot in slots.values() if model in (slot.spec.model, *slot.spec.other_models)]
+    return tuple(dict.fromkeys(spec.table for spec in users))
 
 
 def _named_rules(written: Mapping[str, NamedRule], slots: Mapping[str, SlotSource], log: Log) -> dict[str, Expression]:

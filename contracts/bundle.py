@@ -54,12 +54,17 @@ class InputSpec(Contract, frozen=True):
 
 
 class ModelSpec(Contract, frozen=True):
-    """A model: its inputs in matrix order, and whether its graph gives a raw `margin` or a `probability`."""
+    """A model: its inputs in matrix order, and whether its graph gives a raw `margin` or a `probability`.
+
+    `calibration` are points (output of the graph, calibrated probability): the score is read off the line through
+    them, and stays level beyond the first and the last.
+    """
 
     name: str
     scorer: str
     inputs: tuple[InputSpec, ...]
     output: str
+    calibration: tuple[tuple[float, float], ...] = ()
 
 
 class ModelSet(Contract, frozen=True):

@@ -56,10 +56,14 @@ class Reason(StrEnum):
 
 
 class Stage(StrEnum):
-    """The checkpoints of `decide` at which time is asked for, in order."""
+    """The checkpoints of `decide` at which time is asked for, in order.
+
+    `rules` stands before tier `rules` is tried because tier `model` failed, whatever stage it had come to.
+    """
 
     RETRIEVE = "retrieve"
     SCORE = "score"
+    RULES = "rules"
     RERANK = "rerank"
     EXPLORE = "explore"
     RENDER = "render"
@@ -105,13 +109,21 @@ REASONS: dict[tuple[Tier, Cause | None], Reason] = {
 }
 
 
+class Override(Contract, frozen=True):
+    """What a QA token puts in the place of chance: arms of experiments, and whether the visitor is held out."""
+
+    arms: dict[str, str] = {}
+    is_held_out: bool = False
+
+
 class DecisionRequest(Contract, frozen=True):
     """Everything about one page request that decisions may depend on, besides snapshot and controls.
 
-    `units` maps `visitor` and `session` to pseudonyms and is empty without consent; `request_id` is the seed of
-    scope `request`. `exposures` counts, per cap and item, what was seen within the cap's window. `context` holds the
-    declared request features. `is_qa` marks requests that a signed token excluded from measurement. `is_overloaded`
-    and `is_retry` (the first attempt met a bug) enter `decide` already out of time.
+    `units` maps `visitor` and `session` to pseudonyms, and `profile` to the unit that the feed told for the visitor's
+    profile, if any; it is empty without consent. `request_id` is the seed of scope `request`. `exposures` counts what
+    the cookie knows of each cap: by item, or under `*` for the slot. `context` holds the declared request features.
+    `qa` is there when a signed token was verified: such requests are excluded from measurement. `is_overloaded` and
+    `is_retry` (the first attempt met a bug) enter `decide` already out of time.
     """
 
     request_id: str
@@ -123,7 +135,7 @@ class DecisionRequest(Contract, frozen=True):
     is_opted_out: bool = False
     is_gpc: bool = False
     is_bot: bool = False
-    is_qa: bool = False
+    qa: Override | None = None
     is_feed_stale: bool = False
     is_overloaded: bool = False
     is_retry: bool = False
@@ -198,10 +210,12 @@ class Shadow(Contract, frozen=True):
 class Trace(Contract, frozen=True):
     """How one slot's decision came about, for operators, replay and counterfactuals.
 
-    `generated` counts ids per generator; `blockers` gives each dropped candidate's first blocker; `scores` and
-    `values` (after objective and boosts) stand in the order of `survivors`; `scored_tier` tells whose scores those are. `draws` has one entry per position of the
-    answer, in its order. `boost_errors` counts erroring boosts. `shadow` is there when the slot has a shadow policy
-    and a policy was asked. `held_out` is what a held-out visitor would have been answered.
+    `generated` counts ids per generator; `blockers` gives each dropped candidate's first blocker. In the order of
+    `survivors` stand `scores`, those of the slot's other models (`other_scores`, by name), what each term of the
+    objective and each boost added (`terms`, by name) and `values`, which all that comes to; `scored_tier` tells whose
+    scores those are. `draws` has one entry per position of the answer, in its order. `boost_errors` counts erroring
+    boosts. `shadow` is there when the slot has a shadow policy and a policy was asked. `held_out` is what a held-out
+    visitor would have been answered.
     """
 
     slot: str
@@ -209,7 +223,9 @@ class Trace(Contract, frozen=True):
     blockers: dict[str, str] = {}
     survivors: tuple[str, ...] = ()
     scores: tuple[float, ...] = ()
+    other_scores: dict[str, tuple[float, ...]] = {}
     values: tuple[float, ...] = ()
+    terms: dict[str, tuple[float, ...]] = {}
     scored_tier: Tier | None = None
     draws: tuple[Draw, ...] = ()
     boost_errors: int = 0

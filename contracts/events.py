@@ -31,7 +31,9 @@ class Event(Contract, frozen=True):
 class StoredEvent(Contract, frozen=True):
     """An event as the edge spooled it: who (a pseudonym, None without consent), when it was folded, on which node.
 
-    `folded_at` is `request.now` of its POST in microseconds; folds run at that instant everywhere.
+    `folded_at` is `request.now` of its POST in microseconds; folds run at that instant everywhere. `seen` are the items
+    that an exposure counts for: none where the visitor was held out or met plain content. What `is_qa` is left out of
+    measurement.
     """
 
     event: Event
@@ -40,4 +42,5 @@ class StoredEvent(Contract, frozen=True):
     node: str
     revision: str
     is_known_item: bool = True
+    seen: tuple[Id, ...] = ()
     is_qa: bool = False

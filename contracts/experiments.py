@@ -1,6 +1,7 @@
 """Experiments and holdouts. Written by the compiler, read by `engine.assign`.
 
-A unit is in a share when its hash under the salt is below it (`engine.hashing`), so shares grow monotonically.
+A unit is in a share when its hash under the salt is below it (`engine.hashing`), so shares grow monotonically. A layer
+is a namespace: its experiments have ranges of it that do not overlap, and layers are independent of each other.
 """
 
 from contracts.codec import Contract
@@ -24,7 +25,10 @@ class Arm(Contract, frozen=True):
 
 
 class Experiment(Contract, frozen=True):
-    """A split of the units within `[start, end)` of its layer, over the named slots. Arms' shares sum to one."""
+    """A split of the units within `[start, end)` of its layer, over the named slots. Arms' shares sum to one.
+
+    Letting the range grow moves nobody who is in it; another share of an arm does.
+    """
 
     name: str
     layer: str
@@ -35,7 +39,11 @@ class Experiment(Contract, frozen=True):
 
 
 class ExperimentSpec(Contract, frozen=True):
-    """All holdouts and experiments of a bundle."""
+    """All holdouts and experiments of a bundle.
+
+    `unit` names the visitor feature by which the feed tells a profile's unit; None: every browser is a unit of its own.
+    """
 
     holdouts: tuple[Holdout, ...] = ()
     experiments: tuple[Experiment, ...] = ()
+    unit: str | None = None

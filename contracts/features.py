@@ -63,12 +63,13 @@ class FoldWindow(StrEnum):
     ALL = "all"
 
 
-class FoldSpec(Contract, frozen=True):
+class FoldSpec(Contract, frozen=True, omit_defaults=True):
     """A fold over events, run by edge and origin from `engine.folds`. New arguments may be added with defaults.
 
     `event` is the event type it folds; `key` and `value` are what it reads of each event: `item` (the id),
     `item.<column>`, `slot` or `data.<name>`; `limit` bounds how many keys or entries are kept (the oldest go
-    first). Its digest keys the state, so a changed fold starts afresh.
+    first). Folds of caps take the exposures of one `slot`, count for `within_s` seconds, and, when they restart, do so
+    from the last exposure instead of the first. Its digest keys the state, so a changed fold starts afresh.
     """
 
     fold: str
@@ -77,6 +78,9 @@ class FoldSpec(Contract, frozen=True):
     value: str | None = None
     window: FoldWindow = FoldWindow.VISIT
     limit: int = 50
+    slot: str | None = None
+    within_s: int | None = None
+    restarts: bool = False
 
 
 class FeatureSpec(Contract, frozen=True):

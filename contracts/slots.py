@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from contracts.codec import Contract
-from contracts.features import ValueType
+from contracts.features import Root, ValueType
 
 
 class Sticky(StrEnum):
@@ -22,9 +22,13 @@ class Sticky(StrEnum):
 
 
 class Pool(Contract, frozen=True, tag="pool", tag_field="generator"):
-    """A generator of fixed ids; empty means the whole table."""
+    """A generator of fixed ids; empty means the whole table.
+
+    Every generator has a `quota`: that many of its first rows go before all others when the slot's cap must cut.
+    """
 
     ids: tuple[str, ...] = ()
+    quota: int = 0
 
 
 class Filter(Contract, frozen=True, tag="filter", tag_field="generator"):
@@ -38,16 +42,46 @@ class Filter(Contract, frozen=True, tag="filter", tag_field="generator"):
     limit: int
     order: str | None = None
     match: str | None = None
+    quota: int = 0
 
 
 class PerVisitor(Contract, frozen=True, tag="per_visitor", tag_field="generator"):
-    """A generator that takes the first `limit` ids of a visitor feature of type strings."""
+    """A generator that takes the first `limit` ids of a feature of type strings, of the feed or of the cookie."""
 
     feature: str
     limit: int
+    root: Root = Root.VISITOR
+    quota: int = 0
 
 
-Generator: TypeAlias = Pool | Filter | PerVisitor
+class Neighbours(Contract, frozen=True, tag="neighbours", tag_field="generator"):
+    """A generator of what goes with some items: the rule `of` lists their ids, of which the first `recent` count.
+
+    `column` is a map column of the slot's table, item id -> strength. Strengths add up over the listed items, which
+    are left out themselves; the `limit` strongest are kept (ties by id).
+    """
+
+    of: str
+    column: str
+    limit: int
+    recent: int = 5
+    quota: int = 0
+
+
+class Trending(Contract, frozen=True, tag="trending", tag_field="generator"):
+    """A generator of one list per bucket: the rule `key` names the request's bucket.
+
+    `column` is a map column of the slot's table, bucket -> strength; a bucket that no item names reads as `*`. The
+    `limit` strongest are kept (ties by id). Lists are made once per snapshot.
+    """
+
+    key: str
+    column: str
+    limit: int
+    quota: int = 0
+
+
+Generator: TypeAlias = Pool | Filter | PerVisitor | Neighbours | Trending
 
 
 class Weights(Contract, frozen=True):
@@ -93,13 +127,53 @@ class CapWindow(StrEnum):
     WEEK = "week"
 
 
-class Cap(Contract, frozen=True):
-    """A frequency cap per item on exposures of this slot, and the overshoot tolerated under concurrency."""
+class CapPer(StrEnum):
+    """What a cap counts: the exposures of each item, or those of the slot, whatever it shows."""
+
+    ITEM = "item"
+    SLOT = "slot"
+
+
+class Cap(Contract, frozen=True, tag="frequency", tag_field="cap"):
+    """A frequency cap: at most `limit` exposures of an item in this slot, or of the slot, within a window.
+
+    A day or a week begins with the first exposure that counts. `is_synced`: the origin counts too, over all browsers
+    and edges. `overshoot` is how many exposures more are tolerated while others are under way.
+    """
 
     name: str
     limit: int
     window: CapWindow
+    per: CapPer = CapPer.ITEM
     overshoot: int = 1
+    is_synced: bool = False
+
+
+class RecencyCap(Contract, frozen=True, tag="recency", tag_field="cap"):
+    """A recency cap: what was met in this slot is not shown again too soon.
+
+    Too soon is within `apart_s` seconds of its last exposure, or among the next `apart` exposures of the slot: one of
+    the two is given. `is_synced` and `overshoot` mean what they mean of a frequency cap.
+    """
+
+    name: str
+    apart_s: int | None = None
+    apart: int | None = None
+    per: CapPer = CapPer.ITEM
+    overshoot: int = 1
+    is_synced: bool = False
+
+
+AnyCap: TypeAlias = Cap | RecencyCap
+
+
+class DecisionRight(StrEnum):
+    """What a decision changes for a visitor, hence who has to agree that it may."""
+
+    CONTENT = "content"
+    MERCHANDISING = "merchandising"
+    PRICING = "pricing"
+    EXPERIENCE = "experience"
 
 
 class PayloadField(Contract, frozen=True):
@@ -109,11 +183,26 @@ class PayloadField(Contract, frozen=True):
     rule: str
 
 
+class Term(Contract, frozen=True):
+    """One part of a composite objective: `weight` times what its rule gives.
+
+    `model` names one of the slot's `other_models`, whose score the rule then reads as `score`. In tier `rules` there
+    is no such score, and the term is left out.
+    """
+
+    name: str
+    weight: float
+    rule: str
+    model: str | None = None
+
+
 class SlotSpec(Contract, frozen=True):
     """One slot, from its conditions to its payload.
 
     `guards` block what they do not hold for; `score` is the static score of tier `rules`; `objective` turns
-    scores into what is sorted (default: the score itself); `boosts` are added to it. `plain` is static content that
+    scores into what is sorted, as one rule or as the sum of `terms` (default: the score itself); `boosts` are added to
+    it. `model` gives the score; `other_models` run over the same candidates. `decision_right` says of which kind the
+    decision is: `SlotSet` says who grants it. `plain` is static content that
     references no item, price or offer. `offer` computes an offer id, `why` the sentence a shopper may read.
     `shadow` is a second policy: it decides too and is logged, while what `policy` answers is served.
     """
@@ -131,16 +220,18 @@ class SlotSpec(Contract, frozen=True):
     sticky: Sticky = Sticky.SESSION
     purposes: tuple[str, ...] = ()
     use_cases: tuple[str, ...] = ()
-    decision_right: str = "content"
+    decision_right: DecisionRight = DecisionRight.CONTENT
     eligible: str | None = None
     guards: tuple[str, ...] = ()
     model: str | None = None
+    other_models: tuple[str, ...] = ()
     score: str | None = None
     objective: str | None = None
+    terms: tuple[Term, ...] = ()
     boosts: tuple[str, ...] = ()
     pins: tuple[Pin, ...] = ()
     diversity: Diversity | None = None
-    caps: tuple[Cap, ...] = ()
+    caps: tuple[AnyCap, ...] = ()
     is_deduplicated: bool = False
     payload: dict[str, PayloadField] = {}
     offer: str | None = None
@@ -149,7 +240,12 @@ class SlotSpec(Contract, frozen=True):
 
 
 class SlotSet(Contract, frozen=True):
-    """All slots of a bundle, and the pages that list them in the order in which they are decided."""
+    """All slots of a bundle, and the pages that list them in the order in which they are decided.
+
+    `decision_rights` says what may be decided per visitor: for everybody (true), nobody (false), or those for whom the
+    rule holds. A right that is not named is not granted; a bundle that names none grants all.
+    """
 
     slots: tuple[SlotSpec, ...]
     pages: dict[str, tuple[str, ...]]
+    decision_rights: dict[str, bool | str] = {}

@@ -16,7 +16,10 @@ class Consent(Contract, frozen=True, omit_defaults=True):
 
 
 class CapCount(Contract, frozen=True):
-    """Exposures counted since the `request.now` (microseconds) at which the window began."""
+    """What a cap keeps of an item: exposures since the `request.now` (microseconds) at which its window began.
+
+    Of a recency cap `since` is the last exposure; one that counts exposures of the slot has those that came after.
+    """
 
     count: int
     since: int
@@ -25,12 +28,14 @@ class CapCount(Contract, frozen=True):
 class VisitorState(Contract, frozen=True, omit_defaults=True):
     """Identity of browser and visit, consent, fold states by fold digest, cap counters, recent event-id hashes.
 
-    `caps` maps a cap's name to its counters by item. New fields come with defaults; unknown digests are dropped.
+    `caps` maps a cap's name to its counters by item, or under `*` for the slot. `unit` is the profile's unit that the
+    feed told first: splits stay with it. New fields come with defaults; unknown digests are dropped.
     """
 
     consent: Consent = Consent()
     visitor: str = ""
     visit: str = ""
+    unit: str = ""
     created_at: int = 0
     seen_at: int = 0
     folds: dict[str, Value] = {}

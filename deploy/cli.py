@@ -23,7 +23,9 @@ COMMANDS: dict[str, str] = {
     "dev": "run origin, edge and page, rebuilding on save",
     "deploy": "publish a bundle to a registry folder",
     "replay": "re-run recorded decisions and compare them",
+    "explain": "tell how a recorded decision came about",
     "status": "ask a node what it runs and how it is",
+    "qa": "make a token that shows an arm or the holdout, unmeasured",
     "edge": "run an edge node",
     "origin": "run the origin",
 }

@@ -1,14 +1,19 @@
-"""Fetches a recording from an origin: its decision records, and the catalog deltas that they refer to."""
+"""Fetches a recording from an origin, part by part: decision records, before them the catalog deltas they refer to."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 
 import httpx
 
 from contracts.codec import MSGPACK, Contract, decode
-from contracts.features import Cursor, FeatureDelta, FeedPage
+from contracts.features import FeedPage
 from contracts.record import DecisionRecord, Recording
 from deploy.outcome import OperationError
 from engine.snapshot import VISITOR
 
 PAGE = 500
+MAX_DELTAS = 10_000
+Reached = dict[str, dict[str, int]]
 
 
 class RecordsPage(Contract, frozen=True):
@@ -18,43 +23,47 @@ class RecordsPage(Contract, frozen=True):
     next: int
 
 
-def fetch_recording(origin: str, limit: int) -> Recording:
-    """At most `limit` records, and every catalog delta up to the farthest cursor among them."""
+def fetch_recording(origin: str, limit: int) -> Iterator[Recording]:
+    """At most `limit` records in parts, before each all catalog deltas up to the farthest cursor among them."""
+    reached: Reached = defaultdict(dict)
     with httpx.Client(base_url=origin, headers={"accept": MSGPACK}, timeout=60) as client:
-        records = _records(client, limit)
-        return Recording(records=tuple(records), deltas=tuple(_deltas(client, records)))
+        for records in _records(client, limit):
+            for epoch, positions in farthest(records).items():
+                for table, until in positions.items():
+                    yield from _deltas(client, epoch, table, reached[epoch].get(table, 0), until)
+                    reached[epoch][table] = max(until, reached[epoch].get(table, 0))
+            yield Recording(records=records)
 
 
-def _records(client: httpx.Client, limit: int) -> list[DecisionRecord]:
-    records: list[DecisionRecord] = []
-    after = 0
-    while len(records) < limit:
-        page = decode(_get(client, "/v1/records", after=after, limit=min(PAGE, limit - len(records))), RecordsPage)
-        if not page.records:
-            break
-        records += page.records
-        after = page.next
-    return records
-
-
-def _deltas(client: httpx.Client, records: list[DecisionRecord]) -> list[FeatureDelta]:
-    farthest: dict[str, int] = {}
+def farthest(records: Iterable[DecisionRecord]) -> Reached:
+    """Up to where records have read the feed: by epoch and catalog table."""
+    found: Reached = defaultdict(dict)
     for record in records:
+        known = found[record.cursor.epoch]
         for table, position in record.cursor.positions.items():
-            farthest[table] = max(position, farthest.get(table, 0))
-    farthest.pop(VISITOR, None)
-    deltas: list[FeatureDelta] = []
-    for table, until in farthest.items():
-        cursor = Cursor(epoch=records[0].cursor.epoch, positions={table: 0})
-        while cursor.positions[table] < until:
-            at = f"{table}:{cursor.positions[table]}"
-            answer = _get(client, "/v1/feed", epoch=cursor.epoch, at=at, until=f"{table}:{until}", limit=10_000)
-            page = decode(answer, FeedPage)
-            deltas += page.deltas
-            cursor = page.cursor
-            if page.is_last:
-                break
-    return deltas
+            if table != VISITOR:
+                known[table] = max(position, known.get(table, 0))
+    return found
+
+
+def _records(client: httpx.Client, limit: int) -> Iterator[tuple[DecisionRecord, ...]]:
+    after = 0
+    while limit > 0:
+        page = decode(_get(client, "/v1/records", after=after, limit=min(PAGE, limit)), RecordsPage)
+        if not page.records:
+            return
+        yield page.records
+        after, limit = page.next, limit - len(page.records)
+
+
+def _deltas(client: httpx.Client, epoch: str, table: str, after: int, until: int) -> Iterator[Recording]:
+    while after < until:
+        words = {"epoch": epoch, "at": f"{table}:{after}", "until": f"{table}:{until}"}
+        page = decode(_get(client, "/v1/feed", **words, limit=MAX_DELTAS), FeedPage)
+        yield Recording(deltas=page.deltas, epoch=epoch)
+        after = page.cursor.positions.get(table, 0)
+        if page.is_last:
+            return
 
 
 def _get(client: httpx.Client, path: str, **query: str | int) -> bytes:

@@ -28,7 +28,8 @@ from deploy.case_rows import with_rows
 from deploy.rule_readings import Readings
 from engine.decide import decide
 from engine.gate import scope_of
-from engine.loaded import LoadedBundle, LoadedPolicy, LoadedPool, LoadedSlot
+from engine.generators.pool import LoadedPool
+from engine.loaded import LoadedBundle, LoadedPolicy, LoadedSlot
 from engine.policies import POLICIES
 from engine.snapshot import VISITOR, Snapshot, Table
 
@@ -133,7 +134,7 @@ def _narrowed(slot: LoadedSlot, candidates: tuple[str, ...], table: Table) -> Lo
     if fallback is not None:
         answers = {key: tuple(item for item in found if item in candidates) for key, found in fallback.answers.items()}
         fallback = replace(fallback, answers=answers)
-    return replace(slot, generators=(LoadedPool("candidates", rows),), fallback=fallback)
+    return replace(slot, generators=(LoadedPool("candidates", 0, rows),), fallback=fallback)
 
 
 def _snapshot(given: Given, loaded: LoadedBundle, table: Table) -> Snapshot:

@@ -1,4 +1,4 @@
-"""The secrets file that origin and edge of one installation share: cookie key, pseudonym key, operator token."""
+"""The secrets file that origin and edge of one installation share: keys of cookies, pseudonyms, QA tokens; operator token."""
 
 import base64
 import os
@@ -16,6 +16,7 @@ def ensure_secrets(path: Path) -> Path:
     fresh = {
         "cookie": {"kid": secrets.token_hex(4), "key": _key()},
         "pseudonym": _key(),
+        "qa": _key(),
         "operator_token": secrets.token_urlsafe(24),
     }
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

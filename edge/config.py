@@ -31,11 +31,15 @@ class CookieKey(Contract, frozen=True):
 
 
 class SecretsFile(Contract, frozen=True):
-    """The file of secrets that edge and origin share. `retired` keys still open cookies, but seal none."""
+    """The file of secrets that edge and origin share. `retired` keys still open cookies, but seal none.
+
+    `qa` (32 bytes, base64) signs QA tokens; without it there are none.
+    """
 
     cookie: CookieKey
     pseudonym: str
     operator_token: str
+    qa: str | None = None
     retired: tuple[CookieKey, ...] = ()
 
 
@@ -47,6 +51,7 @@ class Secrets:
     cookie_keys: dict[str, bytes] = field(repr=False)
     pseudonym_key: bytes = field(repr=False)
     operator_token: str = field(repr=False)
+    qa_key: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +120,7 @@ def read_secrets(path: Path) -> Secrets:
         keys = {each.kid: _key(each.key, f"$.retired {each.kid}") for each in file.retired}
         keys[file.cookie.kid] = _key(file.cookie.key, "$.cookie.key")
         pseudonym_key = _key(file.pseudonym, "$.pseudonym")
+        qa_key = None if file.qa is None else _key(file.qa, "$.qa")
     except OSError as error:
         raise ConfigError(f"no secrets at {path} ({error.strerror}): `edgewise init` makes them") from None
     except ContractError as error:
@@ -124,6 +130,7 @@ def read_secrets(path: Path) -> Secrets:
         cookie_keys=keys,
         pseudonym_key=pseudonym_key,
         operator_token=file.operator_token,
+        qa_key=qa_key,
     )
 
 

@@ -43,7 +43,7 @@ class CookieJar:
 
     def open(self, header: str, now: int) -> VisitorState | None:
         """The state in a Cookie header at `now` (microseconds); None for a stranger, a forgery, an old cookie."""
-        value = next((text for name, text in _pairs(header) if name == self.name), None)
+        value = cookie_value(header, self.name)
         state = None if value is None or len(self.name) + len(value) > MAX_OCTETS else self._unsealed(value)
         return None if state is None or now - state.seen_at > MAX_AGE_S * 1_000_000 else state
 
@@ -92,6 +92,11 @@ class CookieJar:
     def _aad(self) -> bytes:
         """The Enc_structure (RFC 9052, section 5.3): a cookie holds under its own name alone."""
         return cbor2.dumps(["Encrypt0", _PROTECTED, self.name.encode()])
+
+
+def cookie_value(header: str, name: str) -> str | None:
+    """The value of a cookie in a Cookie header, the first of several; None when there is none."""
+    return next((text for known, text in _pairs(header) if known == name), None)
 
 
 def _message(kid: str, nonce: bytes, sealed: bytes) -> bytes:

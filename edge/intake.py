@@ -15,6 +15,7 @@ from contracts.decision import DecisionRequest
 from contracts.errors import ContractError
 from contracts.events import EXPOSURE, Event, StoredEvent
 from contracts.features import INT64_MAX, INT64_MIN, FeatureSpec, Status, Value
+from contracts.slots import AnyCap
 from contracts.visitor_state import VisitorState
 from edge import telemetry
 from edge.activation import Live
@@ -63,10 +64,11 @@ async def take(node: Node, live: Live, caller: Caller, events: tuple[object, ...
         if caller.units and has_seen(state, event.id):
             continue
         tables = list(_tables_with(live, event))
-        stored.append(_stored(node, live, caller, event, is_known_item=event.item is None or bool(tables)))
+        entry = _stored(node, live, caller, event, is_known_item=event.item is None or bool(tables))
+        stored.append(entry)
         if caller.units:
-            state = folded(state, event.id, _fold_event(event, caller.now, tables, specs), specs)
-            state = _after_exposure(node, live, caller, event, state)
+            state = folded(state, event.id, _fold_event(entry, tables, specs), specs)
+            state = exposed(state, _caps_of(live, event), entry.seen, caller.now)
     if stored:
         await node.spool.store(stored)
     _count(node, stored, len(valid) - len(stored), len(refused))
@@ -102,6 +104,8 @@ def _stored(node: Node, live: Live, caller: Caller, event: Event, *, is_known_it
         node=node.config.node,
         revision=live.loaded.revision,
         is_known_item=is_known_item,
+        seen=_seen(node, live, caller, event),
+        is_qa=caller.qa is not None,
     )
 
 
@@ -113,9 +117,10 @@ def _tables_with(live: Live, event: Event) -> Iterable[Table]:
     return (live.snapshot.tables[name] for name in names if event.item in live.snapshot.tables[name].row_of)
 
 
-def _fold_event(event: Event, now: int, tables: list[Table], specs: Iterable[FeatureSpec]) -> FoldEvent:
+def _fold_event(stored: StoredEvent, tables: list[Table], specs: Iterable[FeatureSpec]) -> FoldEvent:
+    event, now = stored.event, stored.folded_at
     columns = _columns(tables[0], event.item, now, specs) if tables and event.item else {}
-    return FoldEvent(event.type, now, event.item, event.slot, event.data, columns)
+    return FoldEvent(event.type, now, event.item, event.slot, event.data, columns, stored.seen)
 
 
 def _columns(table: Table, item: str, now: int, specs: Iterable[FeatureSpec]) -> Mapping[str, Value]:
@@ -128,23 +133,26 @@ def _columns(table: Table, item: str, now: int, specs: Iterable[FeatureSpec]) ->
     return {name: column.value_at(row) for name, column in columns.items() if column.status_at(row, now) in readable}
 
 
-def _after_exposure(node: Node, live: Live, caller: Caller, event: Event, state: VisitorState) -> VisitorState:
-    """Caps advance by what was seen. Held-out visitors saw nothing of it."""
+def _seen(node: Node, live: Live, caller: Caller, event: Event) -> tuple[str, ...]:
+    """What an exposure counts for: the item that the page names, else all that the decision answered.
+
+    Held-out visitors saw nothing of it, whatever the page says.
+    """
     slot = live.loaded.slots.get(event.slot or "")
     if event.type != EXPOSURE or slot is None or not slot.spec.caps:
-        return state
-    stub = DecisionRequest(request_id="", now=caller.now, slots=(slot.spec.name,), units=caller.units)
+        return ()
+    stub = DecisionRequest(request_id="", now=caller.now, slots=(slot.spec.name,), units=caller.units, qa=caller.qa)
     if assign(live.loaded, stub).held_out:
-        return state
-    return exposed(state, slot.spec.caps, _seen_items(node, event), caller.now)
-
-
-def _seen_items(node: Node, event: Event) -> tuple[str, ...]:
-    """The item that the page names, else all that the decision answered."""
+        return ()
     if event.item is not None:
         return (event.item,)
     found = node.recent.find(event.decision_id or "")
     return () if found is None else found[1].answer
+
+
+def _caps_of(live: Live, event: Event) -> tuple[AnyCap, ...]:
+    slot = live.loaded.slots.get(event.slot or "")
+    return () if slot is None or event.type != EXPOSURE else slot.spec.caps
 
 
 def _count(node: Node, stored: list[StoredEvent], repeated: int, refused: int) -> None:

@@ -3,7 +3,7 @@
 import difflib
 import math
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from starlette.types import Scope
@@ -11,14 +11,14 @@ from starlette.types import Scope
 from contracts.codec import Contract
 from contracts.decision import Cause, Decision, DecisionRequest, Prop, RankedItem, Reason, Tier
 from contracts.errors import ContractError
-from contracts.features import FeatureSpec, FeatureValue, Root, Value, ValueType, conform
-from contracts.record import RECORD_FORMAT, DecisionRecord
-from contracts.slots import Cap
+from contracts.features import FeatureSpec, Root, Value, ValueType, conform
+from contracts.slots import AnyCap
 from edge.activation import Live
 from edge.caller import Caller
 from edge.config import parse_instant
-from edge.deadline import Arrival, Deadline, Timely, decide_in_time
+from edge.deadline import Arrival, Deadline, decide_in_time
 from edge.node import Node
+from edge.recording import record_of
 from edge.visits import exposures, permitted
 from edge.wire import UnknownNameError
 from engine import folds
@@ -82,7 +82,7 @@ def decide_page(node: Node, live: Live, caller: Caller, ask: PageAsk, arrival: A
     timely = decide_in_time(live.loaded, request, live.snapshot, node.controls.current, deadline, clock)
     ended_s = clock()
     node.telemetry.decided(timely.decisions, ended_s - arrival.at_s, timely.bugs)
-    record = _record(node, live, timely)
+    record = record_of(node, live, timely)
     node.recent.add(record)
     node.spool.offer(record)
     slots = {each.slot: _slot_answer(each) for each in timely.decisions.decisions}
@@ -135,10 +135,11 @@ def _request(node: Node, live: Live, caller: Caller, ask: PageAsk) -> DecisionRe
         is_opted_out=caller.state.consent.is_opted_out,
         is_gpc=caller.is_gpc,
         is_bot=caller.is_bot,
+        qa=caller.qa,
         is_feed_stale=node.is_feed_stale(),
         visitor_state=folds.read(specs, caller.state.folds, caller.now),
         exposures=exposures(caller.state, _caps(live, slots), caller.now),
-        context=_context(live, ask.context),
+        context=_context(live, ask.context, caller.granted),
     )
 
 
@@ -158,13 +159,14 @@ def _slots(live: Live, ask: PageAsk) -> tuple[str, ...]:
     return ask.slots
 
 
-def _context(live: Live, context: Mapping[str, Value]) -> dict[str, Value]:
-    """The declared request features as their types."""
+def _context(live: Live, context: Mapping[str, Value], granted: Collection[str]) -> dict[str, Value]:
+    """The declared request features as their types; what was told for a purpose that is not granted is passed over."""
     declared = {spec.name: spec for spec in live.loaded.schema.of(Root.REQUEST)}
     for name in context:
         if name not in declared:
             raise ContractError(unknown("request feature", name, declared), f"$.context.{name[:80]}")
-    return {name: _conformed(declared[name], value, f"$.context.{name}") for name, value in context.items()}
+    told = {name: _conformed(declared[name], value, f"$.context.{name}") for name, value in context.items()}
+    return {name: value for name, value in told.items() if declared[name].purpose in (None, *granted)}
 
 
 def _conformed(spec: FeatureSpec, value: Value, path: str) -> Value:
@@ -177,42 +179,8 @@ def _conformed(spec: FeatureSpec, value: Value, path: str) -> Value:
     return conformed
 
 
-def _caps(live: Live, slots: Iterable[str]) -> Iterable[Cap]:
+def _caps(live: Live, slots: Iterable[str]) -> Iterable[AnyCap]:
     return (cap for name in slots for cap in live.loaded.slots[name].spec.caps)
-
-
-def _record(node: Node, live: Live, timely: Timely) -> DecisionRecord:
-    """All that a replay needs, and of the visitor only what was granted: the rest no rule could read.
-
-    What is left out is named: sensitive features, a result that the engine did not give.
-    """
-    request = timely.request
-    values = _granted_values(live, request)
-    sensitive = {spec.name for spec in live.loaded.schema.of(Root.VISITOR) if spec.is_sensitive}
-    masked = [f"visitor.{name}" for name in sorted(sensitive.intersection(values))]
-    return DecisionRecord(
-        format_version=RECORD_FORMAT,
-        fingerprint=node.fingerprint,
-        revision=live.loaded.revision,
-        node=node.config.node,
-        request=request,
-        visitor={name: value for name, value in values.items() if name not in sensitive},
-        cursor=live.snapshot.cursor,
-        controls=node.controls.current,
-        result=timely.decisions,
-        catalog=live.loaded.catalog_digests,
-        masked=(*masked, *(("result",) if timely.is_plain else ())),
-    )
-
-
-def _granted_values(live: Live, request: DecisionRequest) -> dict[str, FeatureValue]:
-    allowed = {
-        spec.name
-        for spec in live.loaded.schema.of(Root.VISITOR)
-        if spec.purpose is None or spec.purpose in request.granted
-    }
-    values = live.snapshot.visitor(request.units.get("visitor"))
-    return {name: value for name, value in values.items() if name in allowed}
 
 
 def _slot_answer(decision: Decision) -> SlotAnswer:

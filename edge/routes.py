@@ -16,15 +16,20 @@ from starlette.types import Receive, Scope, Send
 from contracts.codec import Contract
 from contracts.decision import Decision, Trace
 from contracts.errors import ContractError, EdgewiseError
+from contracts.explanation import Details
 from contracts.record import DecisionRecord
 from contracts.visitor_state import Consent
 from edge import telemetry, wire
+from edge.activation import Live
 from edge.caller import choose, identify, set_cookie, with_state
 from edge.deadline import Arrival
 from edge.intake import EventsAsk, Refusal, take
 from edge.node import Node, gauges, status
 from edge.pages import PageAsk, SlotAnswer, arrival_of, context_of_query, decide_page, unknown
+from engine.compare import Made
+from engine.details import details
 from engine.explain import explain, why_not
+from engine.records import sealed
 
 CLIENT_FILE = Path(__file__).parent / "web" / "edgewise.js"
 Handler = Callable[[Node, Scope, Receive, Send], Awaitable[int]]
@@ -57,7 +62,8 @@ class WhyAnswer(Contract, frozen=True):
 class TraceAnswer(Contract, frozen=True):
     """One decision with its trace and the record that replays it, for operators.
 
-    `explanation` tells it in sentences; with `?item=`, `why_not` tells what became of that item.
+    `explanation` tells it in sentences; with `?item=`, `why_not` tells what became of that item. `details` are computed
+    again on request; None once the node's bundle or catalog is another: `edgewise explain` has them then.
     """
 
     explanation: tuple[str, ...]
@@ -65,6 +71,7 @@ class TraceAnswer(Contract, frozen=True):
     decision: Decision
     trace: Trace
     record: DecisionRecord
+    details: Details | None
 
 
 @dataclass(frozen=True)
@@ -170,7 +177,8 @@ async def trace(node: Node, scope: Scope, receive: Receive, send: Send) -> int:
         why_not=None if item is None else why_not(item, decision, steps),
         decision=decision,
         trace=steps,
-        record=record,
+        record=sealed(record),
+        details=_details(node.in_use(), record, Made(decision, steps), item),
     )
     return await wire.answer(scope, send, told)
 
@@ -212,6 +220,13 @@ async def _decide(node: Node, scope: Scope, send: Send, ask: PageAsk) -> int:
     if caller.is_new:
         headers.append(set_cookie(node, caller.state))
     return await wire.answer(scope, send, decided.answer, headers)
+
+
+def _details(live: Live, record: DecisionRecord, made: Made, item: str | None) -> Details | None:
+    if (live.loaded.revision, live.snapshot.cursor) != (record.revision, record.cursor):
+        return None
+    items = made.decision.answer if item is None else (item,)
+    return details(live.loaded, record, live.snapshot, made, items[:1])
 
 
 def _found(node: Node, scope: Scope) -> tuple[DecisionRecord, Decision, Trace]:

@@ -9,9 +9,9 @@ from collections.abc import Collection, Iterable
 from msgspec.structs import replace
 
 from contracts.features import FeatureSpec, Value
-from contracts.slots import Cap, CapWindow
-from contracts.visitor_state import CapCount, Consent, VisitorState
-from engine import folds
+from contracts.slots import AnyCap
+from contracts.visitor_state import Consent, VisitorState
+from engine import caps, folds
 from engine.folds import FoldEvent
 from engine.hashing import content_digest, event_hash
 from engine.loaded import LoadedBundle
@@ -19,8 +19,6 @@ from engine.loaded import LoadedBundle
 IDLE_US = 30 * 60 * 1_000_000
 MAX_RECENT = 40
 _ID_CHARS = 22
-_DAY_US = 24 * 3600 * 1_000_000
-_LENGTH_US: dict[CapWindow, int | None] = {CapWindow.VISIT: None, CapWindow.DAY: _DAY_US, CapWindow.WEEK: 7 * _DAY_US}
 
 
 def begun(visitor: str, visit: str, consent: Consent, now: int) -> VisitorState:
@@ -35,7 +33,7 @@ def resumed(state: VisitorState, now: int, loaded: LoadedBundle) -> VisitorState
     """
     if not state.visitor or now - state.seen_at <= IDLE_US:
         return state
-    visit_caps = {cap.name for cap in _caps(loaded) if cap.window is CapWindow.VISIT}
+    visit_caps = {cap.name for cap in _caps(loaded) if caps.ends_with_visit(cap)}
     return replace(
         state,
         visit=content_digest(f"{state.visit}/{state.seen_at}".encode())[:_ID_CHARS],
@@ -67,35 +65,19 @@ def folded(state: VisitorState, event_id: str, event: FoldEvent, specs: tuple[Fe
     return replace(state, folds=folds.advance(specs, state.folds, event), recent_events=recent)
 
 
-def exposed(state: VisitorState, caps: Iterable[Cap], items: Iterable[str], now: int) -> VisitorState:
+def exposed(state: VisitorState, limits: Iterable[AnyCap], items: tuple[str, ...], now: int) -> VisitorState:
     """The state after a visitor met these items in a slot with these caps."""
-    counted = {name: dict(counts) for name, counts in state.caps.items()}
-    shown = tuple(items)
-    for cap in caps:
-        counts = counted.setdefault(cap.name, {})
-        for item in shown:
-            before = counts.get(item)
-            if before is None or not _is_within(cap, before, now):
-                before = CapCount(count=0, since=now)
-            counts[item] = replace(before, count=before.count + 1)
+    counted = {**state.caps, **{cap.name: caps.met(cap, state.caps.get(cap.name, {}), items, now) for cap in limits}}
     return replace(state, caps={name: counts for name, counts in counted.items() if counts})
 
 
-def exposures(state: VisitorState, caps: Iterable[Cap], now: int) -> dict[str, dict[str, int]]:
-    """What was seen within each cap's window, by item."""
-    within = {
-        cap.name: {item: c.count for item, c in state.caps.get(cap.name, {}).items() if _is_within(cap, c, now)}
-        for cap in caps
-    }
-    return {name: counts for name, counts in within.items() if counts}
+def exposures(state: VisitorState, limits: Iterable[AnyCap], now: int) -> dict[str, dict[str, int]]:
+    """What counts now for each cap, by item or under `*` for the slot."""
+    known = {cap.name: caps.counting(cap, state.caps.get(cap.name, {}), now) for cap in limits}
+    return {name: counts for name, counts in known.items() if counts}
 
 
-def _is_within(cap: Cap, count: CapCount, now: int) -> bool:
-    length = _LENGTH_US[cap.window]
-    return length is None or now - count.since < length
-
-
-def _caps(loaded: LoadedBundle) -> Iterable[Cap]:
+def _caps(loaded: LoadedBundle) -> Iterable[AnyCap]:
     return (cap for slot in loaded.slots.values() for cap in slot.spec.caps)
 
 

@@ -35,7 +35,7 @@ class NotAcceptableError(ContractError):
 
 
 class ForbiddenError(ContractError):
-    """This needs the operator's token."""
+    """This needs a token of the operator's that holds."""
 
 
 class SlowError(ContractError):

@@ -12,15 +12,13 @@ import numpy as np
 from contracts.errors import NotRunnableError
 from contracts.features import ValueType
 from contracts.rule_ir import IR_VERSION
-from contracts.slots import Filter, PerVisitor, Pool
 from engine.folds import FOLDS
+from engine.generators import GENERATORS
 from engine.kinds import KINDS
 from engine.policies import POLICIES
 from engine.programs.functions import FUNCTIONS
 from engine.programs.macros import MACROS
 from engine.scorers import SCORERS
-
-GENERATORS: tuple[type[Pool] | type[Filter] | type[PerVisitor], ...] = (Pool, Filter, PerVisitor)
 
 CAPABILITIES: frozenset[str] = frozenset(
     {
@@ -31,7 +29,7 @@ CAPABILITIES: frozenset[str] = frozenset(
         *(f"policy/{name}" for name in POLICIES),
         *(f"kind/{name}" for name in KINDS),
         *(f"fold/{name}" for name in FOLDS),
-        *(f"generator/{generator.__struct_config__.tag}" for generator in GENERATORS),
+        *(f"generator/{name}" for name in GENERATORS),
         *(f"column/{kind}" for kind in ValueType),
     }
 )

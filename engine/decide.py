@@ -75,6 +75,8 @@ def _decide_slot(turn: Turn) -> Decision:
 def _from_candidates(turn: Turn, tier: Tier) -> Decision:
     """The seven stages, for tiers `model` and `rules`."""
     check_eligible(turn)
+    if tier is not turn.slot.best_tier:
+        turn.check(Stage.RULES)
     candidates = _survivors(turn, tier)
     turn.check(Stage.SCORE)
     scored = turn.score(turn.slot, tier, candidates)
@@ -92,11 +94,11 @@ def _survivors(turn: Turn, tier: Tier) -> Batch:
         turn.check(Stage.RETRIEVE)
         retrieved = retrieve(turn.slot, turn.scope, turn.snapshot)
         guarded = guard(turn.slot, Batch(turn.scope, turn.table, retrieved.rows), turn.request.exposures)
-        turn.notes.candidates(retrieved, Batch(turn.scope, turn.table, guarded.rows), guarded.blockers)
+        turn.notes.candidates(retrieved, Batch(turn.scope, turn.table, guarded.rows), guarded)
     if tier is Tier.MODEL and turn.notes.expired is not None:
         raise turn.notes.expired
     if turn.notes.batch is None or not len(turn.notes.batch.rows):
-        raise RefusedError(Cause.NO_CANDIDATE)
+        raise turn.notes.expired or RefusedError(Cause.NO_CANDIDATE)
     return turn.notes.batch
 
 

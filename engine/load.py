@@ -19,6 +19,7 @@ from contracts.fallback import FallbackTable
 from contracts.features import FeatureSchema, FeatureSpec, Root, Status, ValueType
 from contracts.rule_ir import IR_VERSION, RuleIR
 from contracts.slots import SlotSet
+from engine.assign import check_splits
 from engine.capabilities import check_capabilities
 from engine.folds import FOLDS
 from engine.hashing import content_digest
@@ -30,30 +31,25 @@ from engine.loaded import (
     LoadedBundle,
     LoadedFallback,
     LoadedField,
-    LoadedFilter,
     LoadedGenerator,
     LoadedInput,
     LoadedModel,
-    LoadedPerVisitor,
     LoadedPolicy,
-    LoadedPool,
     LoadedSlot,
 )
 from engine.scorers import SCORERS, Scorer
 from engine.snapshot import Column, Snapshot, Table, read_column
+from engine.warm import warm
 
 __all__ = [
     "ColumnRule",
     "LoadedBundle",
     "LoadedFallback",
     "LoadedField",
-    "LoadedFilter",
     "LoadedGenerator",
     "LoadedInput",
     "LoadedModel",
-    "LoadedPerVisitor",
     "LoadedPolicy",
-    "LoadedPool",
     "LoadedSlot",
     "load",
 ]
@@ -70,7 +66,10 @@ def load(bundle: Bundle) -> LoadedBundle:
     experiments = _read_or(bundle, "experiments", ExperimentSpec())
     with _section("slots"):
         loaded = load_slots(parts, slots)
+    for slot in loaded.values():
+        warm(slot, parts.tables)
     with _section("experiments"):
+        check_splits(experiments, parts.schema)
         arms = arm_policies(parts, experiments, loaded)
     return LoadedBundle(
         revision=bundle.revision,

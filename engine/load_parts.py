@@ -4,18 +4,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import numpy as np
+
 from contracts.bundle import InputSpec, ModelSpec
 from contracts.catalog import CatalogSchema, TableSpec
 from contracts.errors import NotRunnableError
 from contracts.fallback import SlotFallback
 from contracts.features import FeatureSchema, Root
-from contracts.rule_ir import Form, Read, Rule, RuleIR
-from engine.loaded import ColumnRule, LoadedInput, LoadedModel
+from contracts.rule_ir import Form, Has, Read, Rule, RuleIR
+from engine.loaded import Calibration, ColumnRule, LoadedGuard, LoadedInput, LoadedModel
 from engine.programs.columns import plan_columns
 from engine.programs.plan import plan_request
 from engine.programs.values import RequestProgram
 from engine.scorers import Scorer
 from engine.snapshot import Table
+from engine.why import plan_why
 
 BOOL = ("bool",)
 TEXT = ("string",)
@@ -59,10 +62,31 @@ class Parts:
             raise NotRunnableError(f"rule {name} reads score, which is not known yet in its place")
         return ColumnRule(name, plan_columns(rule, self.schema, self.specs[table]))
 
+    def guard(self, name: str, table: str) -> LoadedGuard:
+        """A guardrail over candidates of a table, in both forms."""
+        run = self.columns(name, table, BOOL).run
+        each = plan_request(self.rule(name, Form.COLUMNS, BOOL), self.schema, self.specs[table])
+        return LoadedGuard(name, run, each, self.item_reads(name))
+
+    def item_reads(self, name: str) -> tuple[str, ...] | None:
+        """The columns that a rule reads, sorted; None where it reads more than the item."""
+        nodes = [node for node in self.rules.rules[name].nodes if isinstance(node, Read | Has)]
+        is_of_item = all(node.root is Root.ITEM for node in nodes)
+        return tuple(sorted({node.field for node in nodes})) if is_of_item else None
+
     def request(self, name: str, table: str | None, types: tuple[str, ...]) -> RequestProgram:
         """A rule run once, or once per answered row of a table."""
         spec = None if table is None else self.specs[table]
         return plan_request(self.rule(name, Form.REQUEST, types), self.schema, spec)
+
+    def why(self, name: str, table: str) -> RequestProgram:
+        """A slot's why text: a sentence only where what it names was really read."""
+        return plan_why(self.rule(name, Form.REQUEST, TEXT), self.schema, self.specs[table])
+
+    def reads(self, name: str) -> tuple[tuple[Root, str], ...]:
+        """What a rule reads, by root and field."""
+        nodes = self.rules.rules[name].nodes
+        return tuple(dict.fromkeys((node.root, node.field) for node in nodes if isinstance(node, Read)))
 
 
 def load_model(parts: Parts, name: str, table: str) -> LoadedModel:
@@ -72,12 +96,45 @@ def load_model(parts: Parts, name: str, table: str) -> LoadedModel:
         raise NotRunnableError(f"names model {name}, which the bundle lacks")
     if (name, table) not in parts.planned:
         inputs = tuple(_input(parts, table, each) for each in spec.inputs)
-        parts.planned[name, table] = LoadedModel(spec, inputs, parts.scorers.get(name))
+        parts.planned[name, table] = _model(parts, spec, inputs)
     return parts.planned[name, table]
+
+
+def _model(parts: Parts, spec: ModelSpec, inputs: tuple[LoadedInput, ...]) -> LoadedModel:
+    """The model, knowing which of its inputs can be kept for a whole table, and what columns they read."""
+    reads = {place: parts.item_reads(each.rule) for place, each in enumerate(spec.inputs) if each.missing != "refuse"}
+    kept = {place: columns for place, columns in reads.items() if columns}
+    return LoadedModel(
+        spec,
+        inputs,
+        parts.scorers.get(spec.name),
+        _calibration(spec),
+        of_items=np.array(list(kept), dtype=np.int64),
+        of_others=tuple(place for place in range(len(inputs)) if place not in kept),
+        item_reads=tuple(sorted({column for columns in kept.values() for column in columns})),
+    )
+
+
+def _calibration(spec: ModelSpec) -> Calibration | None:
+    if not spec.calibration:
+        return None
+    points = np.array(spec.calibration, dtype=np.float64)
+    rises, probabilities = np.diff(points[:, 0]), points[:, 1]
+    is_line = np.isfinite(points).all() and (rises > 0).all() and (np.diff(probabilities) >= 0).all()
+    if not is_line or not 0.0 <= probabilities[0] <= probabilities[-1] <= 1.0:
+        raise NotRunnableError(f"model {spec.name}: its calibration is no rising line of probabilities")
+    return Calibration(points[:, 0].copy(), probabilities.copy())
 
 
 def _input(parts: Parts, table: str, spec: InputSpec) -> LoadedInput:
     if isinstance(spec.missing, str) and spec.missing not in ("nan", "refuse"):
         raise NotRunnableError(f"input {spec.name}: missing is nan, refuse or a number, not {spec.missing}")
     missing = None if spec.missing == "refuse" else float(spec.missing)
-    return LoadedInput(spec.name, parts.columns(spec.rule, table, INPUT).run, missing)
+    run, reads = parts.columns(spec.rule, table, INPUT).run, parts.reads(spec.rule)
+    return LoadedInput(spec.name, run, missing, reads, _once(parts, parts.rule(spec.rule, Form.COLUMNS, INPUT)))
+
+
+def _once(parts: Parts, rule: Rule) -> RequestProgram | None:
+    """The rule as a closure, if it reads nothing of the item."""
+    reads_item = any(node.root is Root.ITEM for node in rule.nodes if isinstance(node, Read | Has))
+    return None if reads_item else plan_request(rule, parts.schema, None)

@@ -1,8 +1,8 @@
 """A bundle made ready to run: rules planned, models loaded, names looked up. `engine.load` builds it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TypeAlias
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,13 +11,15 @@ from contracts.bundle import Manifest, ModelSpec
 from contracts.catalog import CatalogSchema
 from contracts.decision import Tier
 from contracts.experiments import ExperimentSpec
-from contracts.features import FeatureSchema, FeatureSpec
-from contracts.slots import SlotSpec
+from contracts.features import FeatureSchema, FeatureSpec, Root
+from contracts.slots import AnyCap, SlotSpec
 from engine.kinds import Kind
 from engine.policies import LoadedWeights, Params, Policy
-from engine.programs.values import ColumnProgram, RequestProgram
+from engine.programs.values import ColumnProgram, RequestProgram, Scope
 from engine.scorers import Scorer
-from engine.snapshot import Snapshot
+from engine.snapshot import Snapshot, Table
+
+Rows: TypeAlias = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,52 +31,81 @@ class ColumnRule:
 
 
 @dataclass(frozen=True, slots=True)
+class LoadedGuard:
+    """A guardrail over candidates, with the name that traces show; `each` asks the same of one row.
+
+    `item_reads` are the columns that it reads, None where it reads more than the item.
+    """
+
+    name: str
+    run: ColumnProgram
+    each: RequestProgram
+    item_reads: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LoadedInput:
-    """One model input. `missing` stands in for an erroring read; None refuses to score then."""
+    """One model input. `missing` stands in for an erroring read; None refuses to score then.
+
+    `reads` are the roots and fields that its rule reads, for explanations. `once` is the same rule as a closure where
+    it reads nothing of the item.
+    """
 
     name: str
     run: ColumnProgram
     missing: float | None
+    reads: tuple[tuple[Root, str], ...] = ()
+    once: RequestProgram | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
+class Calibration:
+    """Points of a line from the outputs of a graph (rising) to calibrated probabilities (never falling)."""
+
+    outputs: NDArray[np.float64]
+    probabilities: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class LoadedModel:
-    """A model with its inputs planned for one table. `scorer` is None where the bundle carries no graph for it."""
+    """A model with its inputs planned for one table. `scorer` is None where the bundle carries no graph for it.
+
+    `calibration` maps outputs of the graph to scores, None: they are the scores. `of_items` are the places of inputs
+    that read the item alone, its columns `item_reads`, and never refuse; `of_others` are the rest.
+    """
 
     spec: ModelSpec
     inputs: tuple[LoadedInput, ...]
     scorer: Scorer | None
+    calibration: Calibration | None = None
+    of_items: Rows = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    of_others: tuple[int, ...] = ()
+    item_reads: tuple[str, ...] = ()
+
+
+class LoadedGenerator(Protocol):
+    """Finds rows of the slot's table. `quota` of its first rows go before all others where the slot's cap cuts."""
+
+    @property
+    def name(self) -> str:
+        """How the trace counts what it gave."""
+
+    @property
+    def quota(self) -> int:
+        """How many rows it is sure of."""
+
+    def rows(self, scope: Scope, table: Table) -> Rows:
+        """Its rows, best first. Raises `ExpiredError` for an expired feature, `RuleError` for a failed list."""
 
 
 @dataclass(frozen=True, slots=True)
-class LoadedPool:
-    """Fixed rows of the slot's table."""
+class LoadedTerm:
+    """One part of a composite objective. `model` names the model whose score its rule reads; None: the slot's."""
 
+    weight: float
+    rule: ColumnRule
     name: str
-    rows: NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class LoadedFilter:
-    """Rows for which `where` holds, by `order`; those for which `match` holds too, at most `limit`."""
-
-    name: str
-    where: ColumnRule
-    order: ColumnRule | None
-    match: ColumnRule | None
-    limit: int
-
-
-@dataclass(frozen=True, slots=True)
-class LoadedPerVisitor:
-    """Rows named by a visitor feature, at most `limit`."""
-
-    name: str
-    read: RequestProgram
-    limit: int
-
-
-LoadedGenerator: TypeAlias = LoadedPool | LoadedFilter | LoadedPerVisitor
+    model: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +115,14 @@ class LoadedPolicy:
     policy: Policy
     params: Params
     weights: LoadedWeights | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedCap:
+    """A cap, and how the origin's counters for it are read; None: the cookie's alone count."""
+
+    spec: AnyCap
+    synced: RequestProgram | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +152,13 @@ class LoadedSlot:
     shadow: LoadedPolicy | None
     generators: tuple[LoadedGenerator, ...]
     eligible: RequestProgram | None
-    guards: tuple[ColumnRule, ...]
+    guards: tuple[LoadedGuard, ...]
+    caps: tuple[LoadedCap, ...]
     model: LoadedModel | None
+    other_models: tuple[LoadedModel, ...]
     score: ColumnRule | None
     objective: ColumnRule | None
+    terms: tuple[LoadedTerm, ...]
     boosts: tuple[ColumnRule, ...]
     payload: tuple[LoadedField, ...]
     offer: RequestProgram | None

@@ -1,9 +1,12 @@
 """Rerank: from scores to the values that answers are drawn by: the objective, then merchandising boosts.
 
-From here on only elementwise float64 arithmetic, in declared order, so that a replay gives the same bits anywhere.
+An objective is one rule, or a sum of terms with declared weights. From here on only elementwise float64 arithmetic, in
+declared order, so that a replay gives the same bits anywhere. Pins are placed by `engine.explore`, among survivors.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,42 +15,76 @@ from contracts.decision import Tier
 from contracts.errors import ExpiredError, RuleError
 from engine.loaded import ColumnRule, LoadedSlot
 from engine.programs.values import Batch
-from engine.score import first_error
+from engine.score import Scored, first_error, with_score
+
+_Values: TypeAlias = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """Scored candidates with their final values. `boost_errors` counts the boosts that failed, per candidate."""
+    """Scored candidates with their final values. `boost_errors` counts the boosts that failed, per candidate.
+
+    `terms` says what each term of the objective and each boost added to the values, by its name; `others` are the
+    scores of the slot's other models.
+    """
 
     batch: Batch
-    values: NDArray[np.float64]
+    values: _Values
     boost_errors: int = 0
+    terms: Mapping[str, _Values] = field(default_factory=dict)
+    others: Mapping[str, _Values] = field(default_factory=dict)
 
 
-def rerank(slot: LoadedSlot, tier: Tier, batch: Batch) -> Ranked:
+def rerank(slot: LoadedSlot, tier: Tier, scored: Scored) -> Ranked:
     """Applies objective and boosts. Raises `RuleError` when the objective fails; an erroring boost is 0."""
-    values = _objective(slot, batch)
-    failed = 0
+    batch, failed = scored.batch, 0
+    terms = _terms(slot, scored)
+    values = _sum(terms, len(batch.rows)) if slot.terms else _objective(slot, batch)
     for boost in slot.boosts:
         added, is_bad = _boost(boost, tier, batch)
         failed += int(np.count_nonzero(is_bad))
+        terms[boost.name] = np.where(is_bad, 0.0, added)
         with np.errstate(over="ignore"):  # infinity is refused below
-            values = values + np.where(is_bad, 0.0, added)
+            values = values + terms[boost.name]
     if not np.isfinite(values).all():
         raise RuleError("objective and boosts gave a value that is not a finite number", f"slots/{slot.spec.name}")
-    return Ranked(batch, values, failed)
+    return Ranked(batch, values, failed, terms, scored.others)
 
 
-def _objective(slot: LoadedSlot, batch: Batch) -> NDArray[np.float64]:
-    if slot.objective is None:
-        return np.zeros(len(batch.rows)) if batch.score is None else batch.score
-    computed = slot.objective.run(batch)
+def _terms(slot: LoadedSlot, scored: Scored) -> dict[str, _Values]:
+    """What each term gives, times its weight; those of models that did not score are left out."""
+    terms: dict[str, _Values] = {}
+    for term in slot.terms:
+        if term.model is None:
+            terms[term.name] = term.weight * _computed(term.rule, scored.batch)
+        elif term.model in scored.others:
+            batch = with_score(scored.batch, scored.others[term.model])
+            terms[term.name] = term.weight * _computed(term.rule, batch)
+    return terms
+
+
+def _sum(terms: Mapping[str, _Values], size: int) -> _Values:
+    values = np.zeros(size)
+    for added in terms.values():
+        values = values + added
+    return values
+
+
+def _objective(slot: LoadedSlot, batch: Batch) -> _Values:
+    if slot.objective is not None:
+        return _computed(slot.objective, batch)
+    return np.zeros(len(batch.rows)) if batch.score is None else batch.score
+
+
+def _computed(rule: ColumnRule, batch: Batch) -> _Values:
+    """What a rule gives for every candidate. Raises its first error."""
+    computed = rule.run(batch)
     if computed.errors is not None and computed.errors.any():
-        raise first_error(computed, slot.objective.name)
+        raise first_error(computed, rule.name)
     return computed.values.astype(np.float64)
 
 
-def _boost(boost: ColumnRule, tier: Tier, batch: Batch) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def _boost(boost: ColumnRule, tier: Tier, batch: Batch) -> tuple[_Values, NDArray[np.bool_]]:
     try:
         computed = boost.run(batch)
     except ExpiredError as error:

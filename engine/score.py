@@ -1,17 +1,30 @@
-"""Score: inputs -> one float32 matrix -> one score per candidate; or the static score of tier `rules`.
+"""Score: inputs -> one float32 matrix -> one score per candidate and model; or the static score of tier `rules`.
 
-float32 exists here alone. Training assembles its rows with `matrix` too: there is no second formula.
+float32 exists here alone. Training assembles its rows with `matrix` too: there is no second formula. All models of a
+slot score, or none: a tier `model` with half of its scores would be a third tier.
 """
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from contracts.decision import Tier
-from contracts.errors import RuleError, ScoringError
-from engine.loaded import LoadedModel, LoadedSlot
-from engine.programs.values import Batch, Computed
+from contracts.errors import ExpiredError, RuleError, ScoringError
+from engine.loaded import LoadedInput, LoadedModel, LoadedSlot, Rows
+from engine.programs.values import Batch, Computed, RequestProgram, Scope
+from engine.snapshot import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """The candidates with their score, and what the slot's other models say of them, by name; in tier `rules` none."""
+
+    batch: Batch
+    others: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
 
 class NoModelError(ScoringError):
@@ -22,35 +35,60 @@ class NoScoreError(ScoringError):
     """The slot declares no static score, so tier `rules` has no answer."""
 
 
-def score(slot: LoadedSlot, tier: Tier, batch: Batch) -> Batch:
+def score(slot: LoadedSlot, tier: Tier, batch: Batch) -> Scored:
     """The candidates with their scores. Raises `ScoringError`, or `RuleError` for an input that refuses."""
-    if tier is Tier.MODEL:
-        return replace(batch, score=_by_model(slot, batch))
-    return replace(batch, score=_static(slot, batch))
+    if tier is not Tier.MODEL:
+        return Scored(with_score(batch, _static(slot, batch)))
+    if slot.model is None:
+        raise NoModelError("the slot names no model")
+    first = with_score(batch, by_model(slot.model, batch))
+    return Scored(first, {model.spec.name: by_model(model, batch) for model in slot.other_models})
+
+
+def with_score(batch: Batch, scores: NDArray[np.float64]) -> Batch:
+    """The same candidates, `score` being known; what was read of them is kept."""
+    scored = replace(batch, score=scores)
+    scored.gathered.update(batch.gathered)
+    return scored
+
+
+def by_model(model: LoadedModel, batch: Batch) -> NDArray[np.float64]:
+    """What a model says of each candidate, calibrated. Raises `ScoringError`, or `RuleError` for a refusing input."""
+    if model.scorer is None:
+        raise NoModelError(f"model {model.spec.name} is not loaded")
+    scores = model.scorer.score(matrix(model, batch))
+    line = model.calibration
+    return scores if line is None else np.interp(scores, line.outputs, line.probabilities)
 
 
 def matrix(model: LoadedModel, batch: Batch) -> NDArray[np.float32]:
-    """The model's inputs, one row per candidate. Raises `RuleError` for an erroring input that refuses."""
+    """The model's inputs, one row per candidate. Raises `RuleError` for an erroring input that refuses.
+
+    What reads no item is computed once, and what reads nothing else is kept for the whole table.
+    """
     filled = np.empty((len(batch.rows), len(model.inputs)), dtype=np.float32)
+    kept = item_inputs(model, batch.scope, batch.table)
+    if kept is not None:
+        filled[:, model.of_items] = kept.take(batch.rows, axis=0)
+    places = range(len(model.inputs)) if kept is None else model.of_others
     with np.errstate(over="ignore"):  # what float32 cannot hold is infinite to the model, as in training
-        for index, each in enumerate(model.inputs):
-            computed = each.run(batch)
-            filled[:, index] = computed.values
-            if computed.errors is not None and computed.errors.any():
-                filled[computed.errors, index] = _missing(each.missing, computed, each.name)
+        for place in places if len(batch.rows) else ():
+            each = model.inputs[place]
+            filled[:, place] = _column(each, batch) if each.once is None else _once(each, each.once, batch.scope)
     return filled
+
+
+def item_inputs(model: LoadedModel, scope: Scope, table: Table) -> NDArray[np.float32] | None:
+    """The inputs that only items decide, for all rows of a table; None where nothing may be kept."""
+    if not len(model.of_items):
+        return None
+    make = partial(_of_items, model, scope, table)
+    return table.by_row(f"inputs of {model.spec.name}", model.item_reads, scope.now, make)
 
 
 def first_error(computed: Computed, rule: str) -> RuleError:
     """The first error of a column program."""
     return computed.problem or RuleError("gave no value", rule)
-
-
-def _by_model(slot: LoadedSlot, batch: Batch) -> NDArray[np.float64]:
-    model = slot.model
-    if model is None or model.scorer is None:
-        raise NoModelError(f"model {slot.spec.model} is not loaded")
-    return model.scorer.score(matrix(model, batch))
 
 
 def _static(slot: LoadedSlot, batch: Batch) -> NDArray[np.float64]:
@@ -67,7 +105,31 @@ def _static(slot: LoadedSlot, batch: Batch) -> NDArray[np.float64]:
     return scores
 
 
-def _missing(missing: float | None, computed: Computed, name: str) -> float:
-    if missing is None:
-        raise first_error(computed, f"input {name}")
-    return missing
+def _of_items(model: LoadedModel, scope: Scope, table: Table, rows: Rows) -> NDArray[np.float32]:
+    batch = Batch(scope, table, rows)
+    with np.errstate(over="ignore"):
+        return np.column_stack([_column(model.inputs[place], batch) for place in model.of_items.tolist()])
+
+
+def _column(each: LoadedInput, batch: Batch) -> NDArray[np.float32]:
+    """One input of every candidate."""
+    computed = each.run(batch)
+    values = computed.values.astype(np.float32)
+    if computed.errors is not None and computed.errors.any():
+        if each.missing is None:
+            raise first_error(computed, f"input {each.name}")
+        values[computed.errors] = each.missing
+    return values
+
+
+def _once(each: LoadedInput, program: RequestProgram, scope: Scope) -> float | np.int64:
+    """One input that is the same for every candidate. Integers stay what columns hold until they become float32."""
+    try:
+        value = program(scope)
+    except ExpiredError:
+        raise
+    except RuleError:
+        if each.missing is None:
+            raise
+        return each.missing
+    return np.int64(value) if isinstance(value, int) else cast(float, value)  # `engine.load` saw to the type

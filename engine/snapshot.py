@@ -5,10 +5,10 @@ values by feed; each keeps from when its values were true, because a value of th
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 from contracts.catalog import ID, ColumnData
 from contracts.errors import NotRunnableError
 from contracts.features import Cursor, FeatureDelta, FeatureValue, Status, Value, ValueType, conform
+from engine.memo import Memo, Rows
 from engine.ragged import Entries, Ragged, with_rows
 
 Array: TypeAlias = NDArray[Any]
+T = TypeVar("T")
 VISITOR = "visitor"
 _WIDTHS: dict[ValueType, str] = {
     ValueType.BOOL: "<u1",
@@ -98,11 +100,11 @@ class Column:
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """One candidate table. `memo` holds what was derived from exactly these columns (filtered rows, by rule name)."""
+    """One candidate table. `memo` keeps what was derived from its columns."""
 
     name: str
     columns: Mapping[str, Column]
-    memo: dict[str, Any] = field(default_factory=dict)
+    memo: Memo = field(default_factory=Memo)
 
     @cached_property
     def ids(self) -> tuple[str, ...]:
@@ -115,10 +117,26 @@ class Table:
         """The row of each id."""
         return {identity: row for row, identity in enumerate(self.ids)}
 
-    @cached_property
-    def newest(self) -> int:
-        """From this instant (microseconds) on, no value of this table lies in the future."""
-        return max((column.newest for column in self.columns.values()), default=0)
+    def derived(self, key: str, reads: Iterable[str], now: int, make: Callable[[], T]) -> T:
+        """What `make` gives from these columns, kept by this table and its successors until one of them changes.
+
+        While some of their values lie in the future of `now` (microseconds), nothing is kept.
+        """
+        columns = self._settled(reads, now)
+        return make() if columns is None else self.memo.whole(key, columns, make)
+
+    def by_row(self, key: str, reads: Iterable[str], now: int, make: Callable[[Rows], Array]) -> Array | None:
+        """What `make` gives from these columns for each row of the table; kept, and mended where rows change.
+
+        None while some of their values lie in the future of `now` (microseconds).
+        """
+        columns = self._settled(reads, now)
+        return None if columns is None else self.memo.rows(key, columns, len(self.ids), make)
+
+    def _settled(self, reads: Iterable[str], now: int) -> tuple[Column, ...] | None:
+        """These columns, if none of their values lies in the future."""
+        columns = tuple([self.columns[name] for name in reads])
+        return None if any([column.newest > now for column in columns]) else columns
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,7 +222,9 @@ def _table_with(table: Table, deltas: list[FeatureDelta]) -> Table:
                 changes[name].append((row, value, delta.as_of))
     live = [name for name in changes if name in table.columns and table.columns[name].is_live]
     changed = {name: _column_with(table.columns[name], changes[name]) for name in live}
-    successor = Table(table.name, {**table.columns, **changed})
+    rows = {name: np.array([row for row, _, _ in changes[name]], dtype=np.int64) for name in live}
+    memo = table.memo.after({table.columns[name]: (changed[name], rows[name]) for name in live})
+    successor = Table(table.name, {**table.columns, **changed}, memo)
     successor.__dict__.update({"ids": table.ids, "row_of": table.row_of})
     return successor
 

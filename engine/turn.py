@@ -3,20 +3,24 @@
 The mapping from errors to causes, and from causes to the next tier, stands here and in `contracts.decision` alone.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
 
 from contracts.decision import TIER_OF_CAUSE, Cause, DecisionRequest, Draw, Shadow, Stage, Tier, TimeOut, Trace
 from contracts.errors import DecisionError, ExpiredError, MissingError, RuleError
+from engine.guard import Guarded
 from engine.loaded import LoadedPolicy, LoadedSlot
 from engine.programs.values import Batch, Scope
 from engine.rerank import Ranked
 from engine.retrieve import Retrieved
-from engine.score import NoModelError
+from engine.score import NoModelError, Scored
 from engine.snapshot import Snapshot, Table
 
 OutOfTime = Callable[[str, Stage], bool]
-Score = Callable[[LoadedSlot, Tier, Batch], Batch]
+Score = Callable[[LoadedSlot, Tier, Batch], Scored]
 _PRECEDENCE = {cause: place for place, cause in enumerate(Cause)}
 _TIERS = tuple(Tier)
 
@@ -73,11 +77,12 @@ class Notes:
         """The cause of highest precedence among all that were met."""
         return min(self.causes, key=_PRECEDENCE.__getitem__, default=None)
 
-    def candidates(self, retrieved: Retrieved, survivors: Batch, blockers: dict[str, str]) -> None:
+    def candidates(self, retrieved: Retrieved, survivors: Batch, guarded: Guarded) -> None:
         """Retrieve and guard are done."""
-        self.generated, self.expired = retrieved.generated, retrieved.expired
+        self.generated, self.expired = retrieved.generated, retrieved.expired or guarded.expired
         self.batch = survivors
-        self.blockers.update(blockers)
+        self.blockers.update(guarded.blockers)
+        self._met(str(self.expired or ""))
 
     def reranked(self, tier: Tier, ranked: Ranked) -> Ranked:
         """Score and rerank are done, for this tier."""
@@ -140,7 +145,9 @@ class Turn:
             blockers=notes.blockers,
             survivors=() if notes.batch is None else tuple([ids[row] for row in notes.batch.rows.tolist()]),
             scores=() if scored is None else tuple(scored.tolist()),
+            other_scores={} if notes.ranked is None else _tuples(notes.ranked.others),
             values=() if notes.ranked is None else tuple(notes.ranked.values.tolist()),
+            terms={} if notes.ranked is None else _tuples(notes.ranked.terms),
             scored_tier=notes.scored_tier,
             draws=notes.draws,
             boost_errors=0 if notes.ranked is None else notes.ranked.boost_errors,
@@ -148,6 +155,10 @@ class Turn:
             shadow=notes.shadow,
             held_out=held_out,
         )
+
+
+def _tuples(arrays: Mapping[str, NDArray[np.float64]]) -> dict[str, tuple[float, ...]]:
+    return {name: tuple(values.tolist()) for name, values in arrays.items()}
 
 
 def cause_of(error: DecisionError) -> Cause:

@@ -1,7 +1,8 @@
 """`make bench`: real page decisions beside a bare answer of the same size, on the same server, in one run.
 
 Open loop, one core for the server where the machine has two. The rounds alternate, so that a drifting machine hits both
-alike; households rotate, because a scorer that sees one input over and over looks faster than it is.
+alike; households rotate, because a scorer that sees one input over and over looks faster than it is. At the lowest rate
+the same households are then sent twice, held out and not, by QA tokens: both groups must wait equally long.
 """
 
 import argparse
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -19,18 +21,23 @@ from tqdm import tqdm
 from compiler.build import build
 from contracts.bundle import write_file
 from contracts.codec import decode_json
+from contracts.decision import Override
 from contracts.errors import EdgewiseError
 from deploy.processes import Child, start, stop, wait_until_ready
 from deploy.publish import publish
 from deploy.secrets import ensure_secrets
+from edge.config import MICROSECONDS, read_secrets
+from edge.qa import COOKIE, Token, signed
 from loadtest.open_loop import Call, Run, run
 from loadtest.report import HEADER, ratio, row, rss_mb
-from loadtest.scenarios import decide_calls, read_visits
+from loadtest.scenarios import NotPreparedError, decide_calls, read_visits
 from loadtest.shoppers import wait_for_feed
 
 STOREFRONT = Path("bundles/storefront")
 EDGE_PORT, ORIGIN_PORT, BARE_PORT = 18500, 18501, 18502
 HOUSEHOLDS = 500
+SECRETS_FILE = "secrets.json"
+TOKEN_HOURS = 8
 WEEK = "2017-11-20T05:00:00+00:00"
 
 
@@ -62,6 +69,7 @@ def _bench(options: argparse.Namespace, state: Path) -> None:
         print(f"{len(calls)} households in turn, answers of {size} bytes, {os.cpu_count()} cores\n\n{HEADER}")
         for rate in options.rates:
             _compare(rate, options, calls, children)
+        _compare_groups(min(options.rates), options, calls, state / SECRETS_FILE, children[1])
     finally:
         stop(children)
 
@@ -77,7 +85,7 @@ def _start_programs(state: Path) -> list[Child]:
     bundle = build(STOREFRONT).bundle
     (state / "bundle.zip").write_bytes(write_file(bundle))
     publish(bundle, state / "registry", note="bench", now=time.time_ns() // 1000)
-    shared = ["--secrets", str(ensure_secrets(state / "secrets.json"))]
+    shared = ["--secrets", str(ensure_secrets(state / SECRETS_FILE))]
     origin_url = f"http://127.0.0.1:{ORIGIN_PORT}"
     origin = ["origin", "--bundle", str(state / "bundle.zip"), "--state", str(state / "origin"), *shared]
     origin += ["--port", str(ORIGIN_PORT), "--publish", WEEK, "--batch", str(STOREFRONT / "batch.py")]
@@ -115,6 +123,28 @@ def _compare(rate: float, options: argparse.Namespace, calls: list[Call], childr
     print(row("edge, whole page", ours, rss_mb(edge.process.pid)))
     print(row("bare ASGI answer", floor, rss_mb(bare.process.pid)))
     print(ratio(ours, floor) + "\n", flush=True)
+
+
+def _compare_groups(rate: float, options: argparse.Namespace, calls: list[Call], secrets: Path, edge: Child) -> None:
+    """The same households held out and treated, in turn."""
+    held, treated = Run(rate), Run(rate)
+    groups = [(_with_token(calls, secrets, is_held_out=whole is held), whole) for whole in (held, treated)]
+    for _ in range(options.rounds):
+        for sent, whole in groups:
+            url = f"http://127.0.0.1:{EDGE_PORT}"
+            whole.add(run(url, sent, rate_per_s=rate, duration_s=options.seconds, classify=_tiers))
+    print(row("edge, held out", held, rss_mb(edge.process.pid)))
+    print(row("edge, treated", treated, rss_mb(edge.process.pid)))
+    print(ratio(held, treated, "held out / treated") + "\n", flush=True)
+
+
+def _with_token(calls: list[Call], secrets: Path, *, is_held_out: bool) -> list[Call]:
+    key = read_secrets(secrets).qa_key
+    if key is None:
+        raise NotPreparedError(f"{secrets} has no key for QA tokens")
+    expires_at = time.time_ns() // 1000 + TOKEN_HOURS * 3600 * MICROSECONDS
+    token = signed(key, Token(override=Override(is_held_out=is_held_out), expires_at=expires_at))
+    return [replace(call, headers={**call.headers, "cookie": f"{COOKIE}={token}"}) for call in calls]
 
 
 def _tiers(body: bytes) -> list[str]:

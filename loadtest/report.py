@@ -24,10 +24,10 @@ def row(name: str, run: Run, rss_mb: float) -> str:
     )
 
 
-def ratio(ours: Run, floor: Run) -> str:
-    """How many times as long as the floor our answers took, per percentile."""
+def ratio(ours: Run, floor: Run, name: str = "ours / bare answer") -> str:
+    """How many times as long as the other our answers took, per percentile."""
     ratios = np.percentile(ours.latencies_ms, PERCENTILES) / np.percentile(floor.latencies_ms, PERCENTILES)
-    return f"{'ours / bare answer':<44}" + "".join(f"{r:>{w - 1}.2f}x" for r, w in zip(ratios, (9, 9, 10), strict=True))
+    return f"{name:<44}" + "".join(f"{r:>{w - 1}.2f}x" for r, w in zip(ratios, (9, 9, 10), strict=True))
 
 
 def shares(counts: Counter[str]) -> str:

@@ -62,8 +62,8 @@ def _shop(options: argparse.Namespace) -> Counter[str]:
     week: datetime | None = None
     visits = _spread(read_visits(), options.visits)
     for visit in tqdm(visits, desc="shoppers", unit="visit"):
-        if _monday(visit.at) != week:
-            week = _monday(visit.at)
+        if monday(visit.at) != week:
+            week = monday(visit.at)
             _publish(options.origin, options.edge, token, week)
         _send(options.edge, visit, answers)
     return answers
@@ -73,7 +73,8 @@ def _spread(visits: list[Visit], wanted: int) -> list[Visit]:
     return visits[:: max(1, len(visits) // wanted)]
 
 
-def _monday(at: datetime) -> datetime:
+def monday(at: datetime) -> datetime:
+    """The start of an instant's week in the shop."""
     local = at.astimezone(ZONE)
     return (local - timedelta(days=local.weekday())).replace(hour=0, minute=0, second=0, microsecond=0)
 

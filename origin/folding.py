@@ -80,7 +80,7 @@ def _fold_visitor(connection: Connection, folding: Folding, visitor: str, events
 def _fold_event(connection: Connection, folding: Folding, stored: StoredEvent) -> FoldEvent:
     event = stored.event
     columns = {} if event.item is None else _columns(connection, folding, event.item, stored.folded_at)
-    return FoldEvent(event.type, stored.folded_at, event.item, event.slot, event.data, columns)
+    return FoldEvent(event.type, stored.folded_at, event.item, event.slot, event.data, columns, stored.seen)
 
 
 def _columns(connection: Connection, folding: Folding, item: str, now: int) -> dict[str, Value]:

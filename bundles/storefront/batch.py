@@ -56,6 +56,7 @@ def products(connection: BaseBackend, as_of: datetime) -> Table:
     history, today = _history(connection, as_of), _day(as_of)
     result = _popularity(history, today).left_join(_prices(history, today), "item").drop("item_right")
     result = result.left_join(_promotions(connection, as_of), "item").drop("item_right")
+    result = result.left_join(_popular_at(history, today), "item").drop("item_right")
     result = result.left_join(_bought_with(history, today), "item").drop("item_right", "product_type")
     shares = {name: result[name].fill_null(0.0) for name in ("promoted", "displayed", "mailed")}
     return result.mutate(**shares).rename(entity="item")
@@ -272,6 +273,15 @@ def _popularity(history: Table, today: float) -> Table:
         type_share=_double((table["twelve"] / of_type.nullif(0)).fill_null(0.0)),
         discount=_double((table["saved"] / table["paid"].nullif(0)).fill_null(0.0)),
     )
+
+
+def _popular_at(history: Table, today: float) -> Table:
+    """Baskets of the last 28 days with each item, per quarter of the day (UTC: 0 to 3), where there were enough."""
+    table = history.filter(history["day"] >= today - 28).mutate(quarter=(_.at.hour() // 6).cast("string"))
+    table = table.group_by("item", "quarter").agg(baskets=_.count()).filter(_.baskets >= LEAST_BASKETS)
+    by_name = ibis.window(group_by="item", order_by="quarter")
+    table = table.mutate(rank=ibis.row_number().over(by_name))
+    return table.group_by("item").agg(popular_at=_map(table, "quarter", table["baskets"]))
 
 
 def _prices(history: Table, today: float) -> Table:

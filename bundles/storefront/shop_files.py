@@ -46,19 +46,37 @@ LIVE = (
     "mailed",
 )
 SHOWN_HOUSEHOLDS = 20
+KEPT_TOGETHER = 25
 
 
 def write_catalog(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
-    """Items sold before the test weeks; live columns as of their start, for pages that no feed has reached yet."""
+    """Items sold before the test weeks, and what they are bought with; live columns as of their start.
+
+    Those are for pages that no feed has reached yet.
+    """
     as_of = week_start(CATALOG_WEEK)
     backend = ibis.duckdb.from_connection(connection)
-    live = batch.products(backend, as_of).select("entity", *LIVE).order_by("entity").to_pyarrow().to_pylist()
+    columns = ("entity", *LIVE, "popular_at", "bought_with")
+    live = batch.products(backend, as_of).select(*columns).order_by("entity").to_pyarrow().to_pylist()
     static = {row["id"]: row for row in _static_rows(connection, as_of)}
+    _write_together(live, folder / "data/together.csv")
     with (folder / "data/products.csv").open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, [*STATIC, *LIVE, "bought_with"], lineterminator="\n")
+        writer = csv.DictWriter(file, [*STATIC, *LIVE, "popular_at", "bought_with"], lineterminator="\n")
         writer.writeheader()
         for row in tqdm(live, desc="catalog", unit="item", leave=False):
-            writer.writerow({**static[row.pop("entity")], **row, "bought_with": ""})
+            popular = json.dumps(dict(row.pop("popular_at") or {}))
+            writer.writerow({**static[row.pop("entity")], **row, "popular_at": popular, "bought_with": ""})
+
+
+def _write_together(rows: list[dict[str, object]], file: Path) -> None:
+    """What goes with what, for the compiler to choose neighbours from: the batch expression's own weights."""
+    with file.open("w", encoding="utf-8", newline="") as out:
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(("item", "other", "strength"))
+        for row in rows:
+            others = dict(row["bought_with"] or ())  # type: ignore[call-overload]
+            strongest = sorted(others, key=lambda other: (-others[other], other))[:KEPT_TOGETHER]
+            writer.writerows((row["entity"], other, others[other]) for other in strongest if others[other] > 0)
 
 
 def _static_rows(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> Iterator[dict[str, object]]:

@@ -25,6 +25,7 @@ Fields: TypeAlias = frozenset[Field]
 _NONE: Fields = frozenset()
 _CONSEQUENCES: dict[Role, str] = {
     Role.ELIGIBLE: "the slot is plain then",
+    Role.RETRIEVE: "the generator finds nothing then",
     Role.WHERE: "the item is left out then",
     Role.MATCH: "the item is left out then",
     Role.SCORE: "the slot falls to a lower tier then",
@@ -32,7 +33,7 @@ _CONSEQUENCES: dict[Role, str] = {
     Role.BOOST: "the boost is 0 then",
     Role.PAYLOAD: "the slot falls to a lower tier then",
     Role.OFFER: "the slot falls to a lower tier then",
-    Role.WHY: "the slot falls to a lower tier then",
+    Role.WHY: "there is no sentence then",
 }
 
 

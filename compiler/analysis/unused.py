@@ -29,7 +29,8 @@ def _read(sources: Sources, rules: Mapping[str, Rule]) -> set[tuple[Root, str]]:
     read = {(node.root, node.field) for node in nodes if isinstance(node, Read | Has)}
     for slot in sources.slots.values():
         generators = [each for each in slot.spec.retrieve if isinstance(each, PerVisitor)]
-        read |= {(Root.VISITOR, each.feature) for each in generators}
+        read |= {(each.root, each.feature) for each in generators}
         weights = [policy.weights for _, policy in policies_of(slot, sources) if policy.weights is not None]
         read |= {(Root.REQUEST, name) for name in (*slot.spec.fallback_keys, *(each.by for each in weights if each.by))}
-    return read
+    unit = sources.experiments.unit
+    return read | ({(Root.VISITOR, unit)} if unit else set())

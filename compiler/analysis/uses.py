@@ -3,14 +3,16 @@
 from collections.abc import Iterator
 from enum import StrEnum
 
+from compiler.reading.expressions import Expression
 from compiler.sources import SlotSource, Sources
-from contracts.slots import Filter, PolicySpec
+from contracts.slots import Filter, Neighbours, PolicySpec, Trending
 
 
 class Role(StrEnum):
     """What a slot runs a rule as."""
 
     ELIGIBLE = "eligible"
+    RETRIEVE = "retrieve"
     WHERE = "where"
     MATCH = "match"
     ORDER = "order"
@@ -25,19 +27,24 @@ class Role(StrEnum):
 
 
 def uses_of(slot: SlotSource, sources: Sources) -> Iterator[tuple[Role, str]]:
-    """The names of all rules that a slot runs with their roles, those of its model's inputs included."""
+    """The names of all rules that a slot runs with their roles, of its models' inputs and its right too."""
     spec = slot.spec
-    model = sources.models[spec.model] if spec.model is not None else None
+    models = [sources.models[name] for name in (spec.model, *spec.other_models) if name is not None]
     filters = [generator for generator in spec.retrieve if isinstance(generator, Filter)]
+    right = sources.rights.get(spec.decision_right)
     named: list[tuple[Role, str | None]] = [
         (Role.ELIGIBLE, spec.eligible),
+        (Role.ELIGIBLE, right.name if isinstance(right, Expression) else None),
+        *((Role.RETRIEVE, each.of) for each in spec.retrieve if isinstance(each, Neighbours)),
+        *((Role.RETRIEVE, each.key) for each in spec.retrieve if isinstance(each, Trending)),
         *((Role.WHERE, each.where) for each in filters),
         *((Role.MATCH, each.match) for each in filters),
         *((Role.ORDER, each.order) for each in filters),
         *((Role.GUARD, name) for name in spec.guards),
-        *((Role.INPUT, each.rule) for each in (model.inputs if model else ())),
+        *((Role.INPUT, each.rule) for each in [one for model in models for one in model.inputs]),
         (Role.SCORE, spec.score),
         (Role.OBJECTIVE, spec.objective),
+        *((Role.OBJECTIVE, term.rule) for term in spec.terms),
         *((Role.BOOST, name) for name in spec.boosts),
         *((Role.PAYLOAD, field.rule) for field in spec.payload.values()),
         (Role.OFFER, spec.offer),

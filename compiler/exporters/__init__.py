@@ -19,7 +19,10 @@ EXPORTERS: dict[str, str] = {
     "lightgbm": "compiler.exporters.lightgbm",
     "onnx": "compiler.exporters.onnx_file",
     "sklearn": "compiler.exporters.sklearn",
+    "xgboost": "compiler.exporters.xgboost",
 }
+
+_EXTRAS = {"xgboost": "xgboost"}
 
 
 class ExportError(EdgewiseError):
@@ -36,7 +39,8 @@ class Native:
     """A trained model. `predict` maps float64 rows to one number each: NaN where the library refuses a row with NaN.
 
     `ranges` (inputs x 2) says between which values sample rows are drawn; `input_names` is empty when the file
-    names none.
+    names none. `contributions` maps rows to what each input added to the margin, and last what the model says of
+    nobody; None where the library does not offer that.
     """
 
     n_inputs: int
@@ -44,12 +48,20 @@ class Native:
     ranges: Array
     predict: Callable[[Array], Array]
     to_onnx: Callable[[], bytes]
+    contributions: Callable[[Array], Array] | None = None
 
 
 Exporter: TypeAlias = Callable[[bytes, str, int], Native]
 
 
 def exporter(name: str) -> Exporter:
-    """The exporter of that name: (file's bytes, `margin` or `probability`, number of inputs) -> `Native`."""
-    load: Exporter = import_module(EXPORTERS[name]).load
+    """The exporter of that name: (file's bytes, `margin` or `probability`, number of inputs) -> `Native`.
+
+    Raises `ExportError` when its library is not installed.
+    """
+    try:
+        load: Exporter = import_module(EXPORTERS[name]).load
+    except ModuleNotFoundError as error:
+        hint = f"pip install 'edgewise[{_EXTRAS.get(name, 'compiler')}]'"
+        raise ExportError(f"exporter {name} needs {error.name}, which is not installed", hint) from None
     return load

@@ -36,7 +36,8 @@ def rounded_down(thresholds: Array) -> Array:
     """The largest float32 value at or below each threshold, as float64."""
     with np.errstate(over="ignore"):
         nearest = thresholds.astype(np.float32)
-    lower = np.nextafter(nearest, np.float32(-np.inf))
+    with np.errstate(over="ignore"):  # below the least float32 is -inf
+        lower = np.nextafter(nearest, np.float32(-np.inf))
     return np.where(nearest.astype(np.float64) > thresholds, lower, nearest).astype(np.float64)
 
 

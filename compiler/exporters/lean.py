@@ -12,7 +12,7 @@ import onnx
 from onnx import helper
 
 from compiler.exporters import ExportError
-from compiler.exporters.forest import ML_OPSET, from_converter, to_node
+from compiler.exporters.forest import ML_OPSET, Forest, from_converter, to_node
 
 _SUMS = "sums"
 _UNIT = {"least": 0.0, "most": 1.0}
@@ -54,8 +54,11 @@ def lean_forest(model: onnx.ModelProto, n_inputs: int, ending: Ending) -> bytes 
     if len(ensembles) != 1 or ensembles[0].input[0] != model.graph.input[0].name:
         return None
     forest = from_converter(ensembles[0])
-    if forest is None:
-        return None
+    return None if forest is None else forest_graph(forest, n_inputs, ending)
+
+
+def forest_graph(forest: Forest, n_inputs: int, ending: Ending) -> bytes:
+    """The canonical bytes of a forest that reads the inputs themselves, with an ending."""
     nodes = [to_node(forest, INPUTS, SCORES if ending is Ending.NONE else _SUMS)]
     limits = []
     if ending is Ending.SIGMOID:

@@ -42,6 +42,7 @@ def load(data: bytes, output: str, n_inputs: int) -> Native:
         ranges=_ranges(text, width),
         predict=lambda rows: np.asarray(booster.predict(rows, raw_score=output != PROBABILITY, num_threads=1)),
         to_onnx=lambda: _to_onnx(text, width, output),
+        contributions=lambda rows: np.asarray(booster.predict(rows, pred_contrib=True, num_threads=1)),
     )
 
 

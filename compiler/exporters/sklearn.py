@@ -103,7 +103,8 @@ def _to_onnx(model: Model, output: str) -> bytes:
     width = int(model.n_features_in_)
     exact = _with_exact_thresholds(model)
     last = exact.steps[-1][1] if isinstance(exact, Pipeline) else exact
-    options = {id(last): {"zipmap": False, "raw_scores": output != PROBABILITY}} if is_classifier(last) else None
+    asked = {"zipmap": False} if output == PROBABILITY else {"zipmap": False, "raw_scores": True}
+    options = {id(last): asked} if is_classifier(last) else None
     types = [("inputs", FloatTensorType([None, width]))]
     try:
         with warnings.catch_warnings():

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from compiler.places import Value
 from compiler.reading import fields
-from compiler.reading.experiments import experiments_of, holdouts_of
+from compiler.reading.experiments import experiments_of, holdouts_of, unit_of
 from compiler.reading.features import FeatureSource, read_features, read_purposes
 from compiler.reading.fields import Fields, Log, Reader
+from compiler.reading.rights import SECTION, Grant, read_rights
 from compiler.reading.tables import TableSource, read_tables
 from contracts.experiments import ExperimentSpec
 from contracts.features import FeatureSchema, Root
@@ -31,6 +32,7 @@ class Declarations:
     features: tuple[FeatureSource, ...]
     schema: FeatureSchema
     tables: Mapping[str, TableSource]
+    rights: Mapping[str, Grant]
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,8 @@ def read_declarations(config: Fields, folder: Path, log: Log) -> Declarations:
         declared: tuple[FeatureSource, ...] = config.take(root, _features_of(root, purposes, columns), ())
         features += declared
     schema = FeatureSchema(purposes=tuple(purposes), features=tuple(each.spec for each in features))
-    return Declarations(name, max_staleness_s, purposes, features, schema, tables)
+    rights: dict[str, Grant] = config.take(SECTION, read_rights, {})
+    return Declarations(name, max_staleness_s, purposes, features, schema, tables, rights)
 
 
 def read_wiring(config: Fields, declared: Declarations, slots: Mapping[str, SlotSpec]) -> Wiring:
@@ -70,6 +73,7 @@ def read_wiring(config: Fields, declared: Declarations, slots: Mapping[str, Slot
     experiments = ExperimentSpec(
         holdouts=config.take("holdouts", holdouts_of(slots), ()),
         experiments=config.take("experiments", experiments_of(slots, declared.tables, declared.schema), ()),
+        unit=config.take("unit", unit_of(declared.schema), None),
     )
     now, max_rows = config.need("precompute", _read_precompute, (0, 1))
     return Wiring(

@@ -1,9 +1,10 @@
-"""`[[holdouts]]` and `[[experiments]]` -> who is withheld, and which splits run where."""
+"""`[[holdouts]]`, `[[experiments]]` and `unit` -> who is withheld, which splits run where, and what they divide."""
 
 import math
 from collections.abc import Mapping
 from itertools import combinations
 
+from compiler.diagnostics import Where
 from compiler.diagnostics import declaration_messages as misfit
 from compiler.places import Value
 from compiler.reading import fields
@@ -11,8 +12,9 @@ from compiler.reading.fields import Fields, Log, Reader
 from compiler.reading.policies import Drawing, policy_for
 from compiler.reading.tables import TableSource
 from contracts.experiments import Arm, Experiment, Holdout
-from contracts.features import FeatureSchema
+from contracts.features import FeatureSchema, Root
 from contracts.slots import SlotSpec
+from engine.assign import SALT_PREFIXES, is_unit, shared_slots
 
 _SHARE = fields.number(0.0, 1.0)
 _TOLERANCE = 1e-9
@@ -32,7 +34,20 @@ def holdouts_of(slots: Mapping[str, SlotSpec]) -> Reader[tuple[Holdout, ...]]:
         holdout.close()
         return spec
 
-    return fields.many(read)
+    return _salted(fields.many(read))
+
+
+def unit_of(schema: FeatureSchema) -> Reader[str]:
+    """A reader of the visitor feature by which the feed tells the unit of a profile."""
+    visitor = {spec.name: spec for spec in schema.of(Root.VISITOR)}
+
+    def read(value: Value, log: Log) -> str | None:
+        name = fields.known(visitor, "visitor feature")(value, log)
+        if name in visitor and not is_unit(visitor[name]):
+            log.append(misfit.unsteady_unit(value.where, name))
+        return name
+
+    return read
 
 
 def experiments_of(
@@ -85,14 +100,38 @@ def _check_shares(experiment: Fields, spec: Experiment, log: Log) -> None:
 
 
 def _apart(reader: Reader[tuple[Experiment, ...]]) -> Reader[tuple[Experiment, ...]]:
-    """Experiments of one layer that share units would confound each other."""
+    """Experiments of one layer that share units would confound each other, those of two would undo each other."""
 
     def read(value: Value, log: Log) -> tuple[Experiment, ...]:
         experiments = reader(value, log) or ()
-        places = [entry.where for entry in value.raw] if isinstance(value.raw, tuple) else []
-        for (_, first), (where, second) in combinations(zip(places, experiments, strict=True), 2):
+        for (_, first), (where, second) in combinations(zip(_places(value), experiments, strict=True), 2):
             if first.layer == second.layer and first.start < second.end and second.start < first.end:
                 log.append(misfit.experiments_overlap(where, first.name, second.name, first.layer))
+            if first.name == second.name:
+                log.append(misfit.salt_of_two(where, second.name))
+            if shared := shared_slots(first, second):
+                log.append(misfit.policy_of_two_layers(where, first.name, second.name, shared[0]))
         return experiments
 
     return read
+
+
+def _salted(reader: Reader[tuple[Holdout, ...]]) -> Reader[tuple[Holdout, ...]]:
+    """Holdouts of one salt would hold the same visitors out."""
+
+    def read(value: Value, log: Log) -> tuple[Holdout, ...]:
+        holdouts = reader(value, log) or ()
+        seen: set[str] = set()
+        for where, holdout in zip(_places(value), holdouts, strict=True):
+            if holdout.salt in seen:
+                log.append(misfit.salt_of_two(where, holdout.salt))
+            if holdout.salt.startswith(SALT_PREFIXES):
+                log.append(misfit.salt_of_experiments(where, holdout.salt))
+            seen.add(holdout.salt)
+        return holdouts
+
+    return read
+
+
+def _places(value: Value) -> list[Where]:
+    return [entry.where for entry in value.raw] if isinstance(value.raw, tuple) else []

@@ -36,6 +36,8 @@ class Use:
 ELIGIBLE = Use(Form.REQUEST, _VISIT, ("bool",))
 WHERE = Use(Form.COLUMNS, (Root.ITEM,), ("bool",))
 ORDER = Use(Form.COLUMNS, (Root.ITEM,), _NUMBER)
+LISTED = Use(Form.REQUEST, _VISIT, ("list(string)",))
+BUCKET = Use(Form.REQUEST, _VISIT, ("string",))
 MATCH = Use(Form.COLUMNS, (*_VISIT, Root.ITEM), ("bool",))
 GUARD = Use(Form.COLUMNS, (*_VISIT, Root.ITEM), ("bool",))
 STATIC_SCORE = Use(Form.COLUMNS, (*_VISIT, Root.ITEM), _NUMBER)

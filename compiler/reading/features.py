@@ -15,6 +15,7 @@ from engine.folds import FOLDS
 
 _ON_EXPIRED = fields.member(OnExpired, "value of `on_expired`")
 _CLOSED = fields.distinct(fields.many(fields.text))
+_DECLARED = [fold.name for fold in FOLDS.values() if fold.is_declared]
 _MOST_ENTRIES = 1000
 
 
@@ -83,7 +84,7 @@ def _fold_reader(kind: ValueType, columns: set[str]) -> Reader[FoldSpec]:
     def read(value: Value, log: Log) -> FoldSpec:
         fold = Fields(value, "a fold", log)
         spec = FoldSpec(
-            fold=fold.need("fold", fields.known(FOLDS, "fold"), ""),
+            fold=fold.need("fold", fields.known(_DECLARED, "fold"), ""),
             event=fold.need("event", fields.text, ""),
             key=fold.take("key", _selector(columns), None),
             value=fold.take("value", _selector(columns), None),

@@ -18,7 +18,8 @@ from compiler.sources import Sources
 from contracts import features
 from contracts.catalog import ID
 from contracts.features import FeatureSpec, Root
-from contracts.slots import SlotSpec
+from contracts.slots import CapPer, SlotSpec
+from engine.folds.exposures import SLOT_KEY
 
 Row = Mapping[str, features.Value]
 
@@ -87,12 +88,15 @@ def read_given(case: Fields, sources: Sources, granted: tuple[str, ...]) -> Give
 
 
 def read_circumstances(case: Fields, sources: Sources, slot: SlotSpec, counts: Reader[dict[str, int]]) -> Circumstances:
-    """The keys that only cases of slots have; `counts` reads numbers by item."""
+    """The keys that only cases of slots have; `counts` reads numbers by item. A cap per slot has one, under `*`."""
     signals = fields.distinct(fields.many(fields.known(list(Signal), "signal")))
     said: tuple[str, ...] = case.take("signals", signals, ())
     salts = [holdout.salt for holdout in sources.experiments.holdouts]
+    of_slot: Reader[dict[str, int]] = closed(f"a cap per slot of `{slot.name}`", {SLOT_KEY: fields.whole(0)})
     exposures: dict[str, dict[str, int]] = case.take(
-        "exposures", closed(f"slot `{slot.name}`", {cap.name: counts for cap in slot.caps}), {}
+        "exposures",
+        closed(f"slot `{slot.name}`", {cap.name: counts if cap.per is CapPer.ITEM else of_slot for cap in slot.caps}),
+        {},
     )
     return Circumstances(
         signals=tuple(map(Signal, said)),

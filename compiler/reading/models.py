@@ -24,6 +24,7 @@ _LOCKED = re.compile(r"([0-9a-f]{64})  (\S.*)")
 class ModelSource:
     """A trained model: which exporter reads which file, and its inputs in matrix order. `file` is relative.
 
+    `calibration` is a CSV file (relative) of points on the line from outputs to probabilities.
     `places` maps a key's path in the model file (`file`, `inputs.price`) to where its value stands.
     """
 
@@ -35,6 +36,7 @@ class ModelSource:
     expressions: tuple[Expression, ...]
     where: Where
     places: Mapping[str, Where]
+    calibration: str | None = None
 
 
 def read_model(name: str, value: Value, tables: tuple[str, ...], log: Log) -> ModelSource:
@@ -44,10 +46,12 @@ def read_model(name: str, value: Value, tables: tuple[str, ...], log: Log) -> Mo
     exporter = model.need("exporter", fields.known(EXPORTERS, "exporter"), "")
     file = model.need("file", fields.text, "")
     output = model.need("output", fields.known(_OUTPUTS, "output"), _OUTPUTS[0])
+    calibration = model.take("calibration", fields.text, None)
     reading = _Inputs(name, tables)
     inputs: tuple[InputSpec, ...] = model.need("inputs", reading.read_all, ())
     model.close()
-    return ModelSource(name, exporter, file, output, inputs, tuple(reading.expressions), value.where, places_of(value))
+    found = tuple(reading.expressions)
+    return ModelSource(name, exporter, file, output, inputs, found, value.where, places_of(value), calibration)
 
 
 def read_lock(source: SourceText, log: Log) -> dict[str, str]:

@@ -8,6 +8,7 @@ from compiler.diagnostics import Where
 from compiler.diagnostics import declaration_messages as misfit
 from compiler.places import Text, Value
 from compiler.reading import fields, names
+from compiler.reading.caps import read_cap
 from compiler.reading.expressions import ELIGIBLE, RERANK, SENTENCE, STATIC_SCORE, Expression, Use, payload_use
 from compiler.reading.fields import Fields, Log, Reader
 from compiler.reading.policies import NO_POLICY, Drawing, policy_for
@@ -16,11 +17,13 @@ from compiler.reading.rules import NamedRule
 from compiler.reading.tables import TableSource
 from compiler.reading.values import places_of, scalar
 from contracts.features import FeatureSchema, Root, ValueType
-from contracts.slots import Cap, CapWindow, Diversity, PayloadField, Pin, SlotSpec, Sticky
+from contracts.slots import DecisionRight, Diversity, PayloadField, Pin, SlotSpec, Sticky, Term
 from engine.kinds import KINDS
 
 _MOST_ANSWERS = 100
 _MOST_CANDIDATES = 10_000
+_NO_OBJECTIVE: tuple[str | None, tuple[Term, ...]] = (None, ())
+_RIGHT = fields.member(DecisionRight, "decision right")
 _NAMES = fields.distinct(fields.many(fields.text))
 
 
@@ -58,12 +61,14 @@ def read_slot(name: str, value: Value, declared: Declared, log: Log) -> SlotSour
 
 
 def check_caps(slots: Mapping[str, SlotSource], log: Log) -> None:
-    """Logs caps of one name: they would count together."""
+    """Logs caps of one name, which would count together, and synced ones that nobody consented to."""
     counts = Counter(cap.name for slot in slots.values() for cap in slot.spec.caps)
     for slot in slots.values():
         for index, cap in enumerate(slot.spec.caps):
             if counts[cap.name] > 1:
                 log.append(misfit.cap_named_twice(slot.places[f"caps[{index}].name"], cap.name))
+            if cap.is_synced and not slot.spec.purposes:
+                log.append(misfit.synced_without_purpose(slot.places[f"caps[{index}].synced"], cap.name))
 
 
 class _Reading:
@@ -81,7 +86,12 @@ class _Reading:
         """All keys, in the order in which they matter."""
         slot, declared = self.slot, self._declared
         rule_names = fields.distinct(fields.many(fields.known(declared.rules, "rule")))
-        retrieval = Retrieval(self._name, self._table, declared.schema, self.expressions)
+        source = declared.tables.get(self._table)
+        retrieval = Retrieval(self._name, self._table, source, declared.schema, self.expressions)
+        others: tuple[str, ...] = slot.take(
+            "other_models", fields.distinct(fields.many(fields.known(declared.models, "model"))), ()
+        )
+        objective, terms = slot.take("objective", self._objective_for(others), _NO_OBJECTIVE)
         return SlotSpec(
             name=self._name,
             kind=self._kind,
@@ -90,7 +100,7 @@ class _Reading:
             size=slot.take("size", fields.whole(1, _MOST_ANSWERS), 1),
             purposes=slot.take("purposes", self._purposes(), ()),
             use_cases=slot.take("use_cases", _NAMES, ()),
-            decision_right=slot.take("decision_right", fields.text, "content"),
+            decision_right=slot.take("decision_right", _RIGHT, DecisionRight.CONTENT),
             sticky=slot.take("sticky", fields.member(Sticky, "value of `sticky`"), Sticky.SESSION),
             eligible=self._inline("eligible", ELIGIBLE),
             retrieve=slot.need("retrieve", retrieval.read_all, ()),
@@ -98,13 +108,15 @@ class _Reading:
             guards=slot.take("guards", rule_names, ()),
             model=slot.take("model", fields.known(declared.models, "model"), None),
             score=self._inline("score", STATIC_SCORE),
-            objective=self._inline("objective", RERANK),
+            other_models=others,
+            objective=objective,
+            terms=terms,
             boosts=slot.take("boosts", rule_names, ()),
             policy=slot.need("policy", policy_for(self._drawing()), NO_POLICY),
             shadow=slot.take("shadow", policy_for(self._drawing()), None),
             pins=slot.take("pins", fields.many(_read_pin), ()),
             diversity=slot.take("diversity", self._diversity(), None),
-            caps=slot.take("caps", fields.many(_read_cap), ()),
+            caps=slot.take("caps", fields.many(read_cap), ()),
             is_deduplicated=slot.take("deduplicated", fields.flag, False),
             payload=slot.take("payload", self._read_payload, {}),
             offer=self._inline("offer", SENTENCE),
@@ -121,6 +133,25 @@ class _Reading:
             return None
         self.expressions.append(Expression(f"slots/{self._name}:{place}", written, use, (self._table,)))
         return self.expressions[-1].name
+
+    def _objective_for(self, others: tuple[str, ...]) -> Reader[tuple[str | None, tuple[Term, ...]]]:
+        """One expression, or terms by name; `others` are the models whose score a term may read."""
+
+        def read(value: Value, log: Log) -> tuple[str | None, tuple[Term, ...]] | None:
+            if not isinstance(value.raw, Mapping):
+                return self._add("objective", fields.written(value, log), RERANK), ()
+            entries = names.readable(value.raw, "term", log)
+            return None, tuple(self._read_term(name, entry, others, log) for name, entry in entries.items())
+
+        return read
+
+    def _read_term(self, name: str, value: Value, others: tuple[str, ...], log: Log) -> Term:
+        term = Fields(value, "a term of an objective", log)
+        written = term.need("expr", fields.written, None)
+        weight = term.take("weight", fields.number(), 1.0)
+        model = term.take("model", fields.known(others, "one of `other_models`"), None)
+        term.close()
+        return Term(name=name, weight=weight, rule=self._add(value.path, written, RERANK) or "", model=model)
 
     def _read_payload(self, value: Value, log: Log) -> dict[str, PayloadField]:
         entries = names.readable(fields.table_of(value, log), "payload field", log)
@@ -164,18 +195,6 @@ def _read_pin(value: Value, log: Log) -> Pin:
     return Pin(item=item, position=position)
 
 
-def _read_cap(value: Value, log: Log) -> Cap:
-    cap = Fields(value, "a cap", log)
-    spec = Cap(
-        name=cap.need("name", fields.text, ""),
-        limit=cap.need("limit", fields.whole(1), 1),
-        window=cap.need("window", fields.member(CapWindow, "window"), CapWindow.VISIT),
-        overshoot=cap.take("overshoot", fields.whole(0), 1),
-    )
-    cap.close()
-    return spec
-
-
 def _fallback_keys(schema: FeatureSchema) -> Reader[tuple[str, ...]]:
     """Names of request features with finitely many values: a table needs one row for each."""
     request = schema.of(Root.REQUEST)
@@ -194,6 +213,11 @@ def _check_size(slot: Fields, spec: SlotSpec, log: Log) -> None:
     kind = KINDS.get(spec.kind)
     if kind is None:
         return
+    quotas = sum(generator.quota for generator in spec.retrieve)
+    if quotas > spec.cap_candidates:
+        log.append(misfit.quotas_over_cap(slot.where("retrieve"), quotas, spec.cap_candidates))
+    if spec.other_models and spec.model in (None, *spec.other_models):
+        log.append(misfit.other_models_alone(slot.where("other_models")))
     positions = kind.positions(spec.size)
     if positions < spec.size:
         log.append(misfit.size_of_one_answer(slot.where("size"), spec.kind, spec.size))

@@ -1,7 +1,7 @@
 """`[tables.<name>]` -> candidate tables: columns with their types and marks. Rows are read by the catalog stage."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from compiler.diagnostics import Where
@@ -13,13 +13,23 @@ from compiler.reading.values import places_of, value_of
 from contracts.catalog import ID, ColumnSpec
 from contracts.features import ValueType
 
+_MOST_NEIGHBOURS = 1000
 _ID_COLUMN = ColumnSpec(name=ID, type=ValueType.STRING)
+
+
+@dataclass(frozen=True)
+class Cooccurrence:
+    """A column of neighbours: the CSV file (absolute path) that says what goes together, and how many are kept."""
+
+    csv: Path
+    strongest: int
 
 
 @dataclass(frozen=True)
 class TableSource:
     """A candidate table: its declared columns, `id` first, and the CSV file (absolute path) its rows come from.
 
+    `cooccurrences` are the columns that this file lacks, because they are computed.
     `places` maps a key's path (`tables.products.columns.price`) to where its value stands.
     """
 
@@ -28,6 +38,7 @@ class TableSource:
     csv: Path
     where: Where
     places: Mapping[str, Where]
+    cooccurrences: Mapping[str, Cooccurrence] = field(default_factory=dict)
 
 
 def read_tables(value: Value, folder: Path, log: Log) -> dict[str, TableSource]:
@@ -40,24 +51,53 @@ def _read_table(name: str, value: Value, folder: Path, log: Log) -> TableSource:
     names.check_name(value, name, "table", log)
     table = Fields(value, "a table", log)
     source = table.need("source", fields.text, "")
-    columns: tuple[ColumnSpec, ...] = table.need("columns", _read_columns, (_ID_COLUMN,))
+    reading = _Columns(folder)
+    columns: tuple[ColumnSpec, ...] = table.need("columns", reading.read, (_ID_COLUMN,))
     table.close()
-    return TableSource(name, columns, folder / source, value.key, places_of(value))
+    return TableSource(name, columns, folder / source, value.key, places_of(value), reading.cooccurrences)
 
 
-def _read_columns(value: Value, log: Log) -> tuple[ColumnSpec, ...]:
-    entries = names.readable(fields.table_of(value, log), "column", log)
-    columns = {name: _read_column(name, entry, log) for name, entry in entries.items()}
+class _Columns:
+    """The columns of one table while they are read."""
+
+    def __init__(self, folder: Path) -> None:
+        self.cooccurrences: dict[str, Cooccurrence] = {}
+        self._folder = folder
+
+    def read(self, value: Value, log: Log) -> tuple[ColumnSpec, ...]:
+        """All columns, `id` first."""
+        entries = names.readable(fields.table_of(value, log), "column", log)
+        return _keyed({name: self._column(name, entry, log) for name, entry in entries.items()}, entries, log)
+
+    def _column(self, name: str, value: Value, log: Log) -> ColumnSpec:
+        column = Fields(value, "a column", log)
+        spec = _read_column(name, column)
+        counted = column.take("cooccurrence", self._cooccurrence, None)
+        column.close()
+        if counted is not None:
+            self.cooccurrences[name] = counted
+            if spec.type is not ValueType.NUMBERS or spec.is_live or spec.is_nullable or spec.default is not None:
+                log.append(misfit.computed_column(column.where("cooccurrence"), name))
+        return spec
+
+    def _cooccurrence(self, value: Value, log: Log) -> Cooccurrence:
+        written = Fields(value, "a co-occurrence", log)
+        source = written.need("source", fields.text, "")
+        strongest = written.take("strongest", fields.whole(1, _MOST_NEIGHBOURS), 20)
+        written.close()
+        return Cooccurrence(self._folder / source, strongest)
+
+
+def _keyed(columns: dict[str, ColumnSpec], entries: Mapping[str, Value], log: Log) -> tuple[ColumnSpec, ...]:
     key = columns.pop(ID, _ID_COLUMN)
     if key.type is not ValueType.STRING or key.is_nullable or key.is_live or key.default is not None:
         log.append(misfit.bad_id_column(entries[ID].key))
     return (key, *columns.values())
 
 
-def _read_column(name: str, value: Value, log: Log) -> ColumnSpec:
-    column = Fields(value, "a column", log)
+def _read_column(name: str, column: Fields) -> ColumnSpec:
     kind = column.need("type", fields.member(ValueType, "type"), ValueType.STRING)
-    spec = ColumnSpec(
+    return ColumnSpec(
         name=name,
         type=kind,
         is_nullable=column.take("nullable", fields.flag, False),
@@ -66,5 +106,3 @@ def _read_column(name: str, value: Value, log: Log) -> ColumnSpec:
         default=column.take("default", value_of(kind), None),
         description=column.take("description", fields.text, ""),
     )
-    column.close()
-    return spec

@@ -1,89 +1,106 @@
 """`edgewise replay`.
 
 Takes a recording file or the address of an origin. Each record is decided again from its own inputs, on its own
-revision and catalog, and compared byte for byte: answers, traces, propensities. The exit code is 1 when any differs.
+revision and catalog, and compared byte for byte: answers, traces, propensities. On another engine than the one that
+made it, a replay starts from the recorded scores and says by how much this one's differ. The exit code is 1 when any
+record differs, was altered or masked, or lacks its bundle or deltas.
+
+With `--with`, another bundle decides instead, and what would have changed is told: for whom, at which stage, why.
 
 examples:
-  edgewise replay http://127.0.0.1:8301 --registry .edgewise/storefront/registry
-  edgewise replay recording.msgpack --bundle dist/bundle.zip --json
+  edgewise replay http://127.0.0.1:8301 --registry .edgewise/storefront/registry --save monday.rec
+  edgewise replay monday.rec --bundle dist/bundle.zip --json
+  edgewise replay monday.rec --registry .edgewise/storefront/registry --with dist/bundle.zip
 """
 
 import argparse
-from collections import Counter
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from contracts.bundle import Bundle, Manifest, check_section, read_file, section_file
-from contracts.codec import Contract, decode
-from contracts.record import Recording
+from contracts.bundle import read_file
+from contracts.errors import ContractError
+from deploy.counterfactual_text import counterfactual_text
 from deploy.outcome import OperationError, Outcome
-from deploy.publish import manifest_file
+from deploy.part_jobs import run_job
+from deploy.recording_files import write_recording
 from deploy.recordings import fetch_recording
-from deploy.replaying import Verdict, replay
-from engine.load import LoadedBundle, load
-
-SHOWN = 5
-
-
-class ReplayReport(Contract, frozen=True):
-    """How many records there were, how many of each outcome, and the first that were not identical."""
-
-    records: int
-    outcomes: dict[str, int]
-    differences: tuple[Verdict, ...]
+from deploy.replay_jobs import MakeCounterfactual, MakeReplay, ReplayReport, merged, report
+from deploy.revisions import Revisions
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the words after `replay`."""
     parser.add_argument("source", help="a recording file, or the address of an origin")
-    where = parser.add_mutually_exclusive_group(required=True)
+    where = parser.add_mutually_exclusive_group()
     where.add_argument("--bundle", type=Path, action="append", default=[], help="a bundle file; may be given again")
     where.add_argument("--registry", type=Path, help="a registry folder that has the revisions")
-    parser.add_argument("--limit", type=int, default=100_000, help="at most so many records (default: %(default)s)")
+    parser.add_argument("--with", dest="other", metavar="OTHER", help="a bundle file, or a revision of the registry")
+    parser.add_argument("--limit", type=int, default=100_000, help="fetch at most so many records (%(default)s)")
+    parser.add_argument("--save", type=Path, help="keep what is fetched from the origin as a recording file")
+    parser.add_argument("--processes", type=int, default=1, help="how many to work with (default: %(default)s)")
 
 
 def run(options: argparse.Namespace) -> Outcome:
-    """Replays every record and counts the outcomes."""
-    recording = _recording(options)
-    bundles = _bundles(options, {record.revision for record in recording.records})
-    verdicts = replay(recording, bundles)
-    outcomes = Counter(verdict.outcome for verdict in verdicts)
-    differences = tuple(verdict for verdict in verdicts if verdict.outcome != "identical")
-    report = ReplayReport(
-        records=len(verdicts),
-        outcomes={str(name): count for name, count in outcomes.items()},
-        differences=differences[:SHOWN],
-    )
-    return Outcome(report, _text(report), 1 if differences or not verdicts else 0)
+    """Replays every record and counts what came of it."""
+    if not (options.bundle or options.registry or options.other):
+        raise OperationError("name the records' bundle: --bundle FILE, or --registry DIR of a deployment")
+    if options.processes < 1:
+        raise ContractError("at least one process is needed", "--processes")
+    with _recording(options) as path:
+        return _counterfactual(path, options) if options.other else _replay(path, options)
 
 
-def _recording(options: argparse.Namespace) -> Recording:
-    if options.source.startswith(("http://", "https://")):
-        return fetch_recording(options.source, options.limit)
-    return decode(Path(options.source).read_bytes(), Recording)
+def _replay(path: Path, options: argparse.Namespace) -> Outcome:
+    Revisions(options.bundle, options.registry)  # what is wrong with them is told before anything is begun
+    make = MakeReplay(tuple(options.bundle), options.registry)
+    told = report(run_job(path, make, options.processes))
+    return Outcome(told, _text(told), 0 if told.is_good else 1)
 
 
-def _bundles(options: argparse.Namespace, revisions: set[str]) -> dict[str, LoadedBundle]:
-    if options.registry:
-        bundles = [_from_registry(options.registry, revision) for revision in sorted(revisions)]
+def _counterfactual(path: Path, options: argparse.Namespace) -> Outcome:
+    files = list(options.bundle)
+    revision = options.other
+    if (other := Path(options.other)).is_file():
+        files.append(other)
+        revision = read_file(other.read_bytes()).revision
     else:
-        bundles = [read_file(path.read_bytes()) for path in options.bundle]
-    return {bundle.revision: load(bundle) for bundle in bundles}
+        revision = _revision(Revisions(files, options.registry), options.other)
+    make = MakeCounterfactual(revision, tuple(files), options.registry)
+    told = merged(run_job(path, make, options.processes)).report(revision)
+    return Outcome(told, counterfactual_text(told), 0 if told.records else 1)
 
 
-def _from_registry(registry: Path, revision: str) -> Bundle:
-    path = registry / manifest_file(revision)
-    if not path.exists():
-        raise OperationError(f"{registry} has no {revision}; name the registry that it was deployed to")
-    manifest = decode(path.read_bytes(), Manifest)
-    sections = {
-        name: check_section(name, ref, (registry / section_file(ref.digest)).read_bytes())
-        for name, ref in manifest.sections.items()
-    }
-    return Bundle(manifest, sections)
+def _revision(known: Revisions, wanted: str) -> str:
+    """The one revision that begins so."""
+    found = [name for name in known if name.startswith((wanted, f"sha256:{wanted}"))]
+    if len(found) != 1:
+        listed = ", ".join(sorted(known)) or "none"
+        raise OperationError(f"{wanted} is no bundle file, and {len(found)} revisions begin so; known: {listed}")
+    return found[0]
 
 
-def _text(report: ReplayReport) -> str:
-    if not report.records:
+@contextmanager
+def _recording(options: argparse.Namespace) -> Iterator[Path]:
+    """The recording as a file; fetched into one if need be."""
+    if not options.source.startswith(("http://", "https://")):
+        if options.save:
+            raise ContractError("it is a file already", "--save")
+        yield Path(options.source)
+        return
+    parts = fetch_recording(options.source, options.limit)
+    with tempfile.TemporaryDirectory() as scratch:
+        path = options.save or Path(scratch) / "fetched"
+        write_recording(path, parts)
+        yield path
+
+
+def _text(told: ReplayReport) -> str:
+    if not told.records:
         return "no decision records to replay: send some requests first, for instance with `make shoppers`"
-    lines = [f"{count} of {report.records} {outcome}" for outcome, count in sorted(report.outcomes.items())]
-    return "\n".join(lines + [f"  {verdict.request_id}: {verdict.detail}" for verdict in report.differences])
+    lines = [f"{count} of {told.records} {outcome}" for outcome, count in told.outcomes.items()]
+    if told.score_difference is not None:
+        lines.append(f"made on another engine: scores differ by at most {told.score_difference:.3g} from this one's")
+    lines += [f"first differing stage {stage}: {count}" for stage, count in told.stages.items()]
+    return "\n".join(lines + [f"  {each.verdict.request_id}: {each.verdict.detail}" for each in told.differences])

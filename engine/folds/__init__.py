@@ -11,6 +11,7 @@ from contracts.codec import encode
 from contracts.features import FeatureSpec, FoldSpec, FoldWindow, Value, ValueType
 from engine.folds.count import COUNT
 from engine.folds.count_by_key import COUNT_BY_KEY
+from engine.folds.exposures import EXPOSURES
 from engine.folds.fold import Fold, FoldEvent
 from engine.folds.last_n import LAST_N
 from engine.folds.recency import RECENCY
@@ -19,7 +20,7 @@ from engine.hashing import content_digest
 
 __all__ = ["FOLDS", "Fold", "FoldEvent", "advance", "begin_visit", "fold_digest", "read"]
 
-FOLDS: dict[str, Fold] = {fold.name: fold for fold in (COUNT, SUM, LAST_N, COUNT_BY_KEY, RECENCY)}
+FOLDS: dict[str, Fold] = {fold.name: fold for fold in (COUNT, SUM, LAST_N, COUNT_BY_KEY, RECENCY, EXPOSURES)}
 _DIGEST_DIGITS = 16
 
 

@@ -8,7 +8,10 @@ from contracts.features import FoldSpec, Value, ValueType
 
 @dataclass(frozen=True, slots=True)
 class FoldEvent:
-    """An event as folds see it; `now_us` is when it is folded. `columns` is the row of its item, empty if unknown."""
+    """An event as folds see it; `now_us` is when it is folded. `columns` is the row of its item, empty if unknown.
+
+    `seen` are the items that an exposure counts for.
+    """
 
     type: str
     now_us: int
@@ -16,13 +19,14 @@ class FoldEvent:
     slot: str | None = None
     data: Mapping[str, bool | int | float | str | None] = field(default_factory=dict)
     columns: Mapping[str, Value] = field(default_factory=dict)
+    seen: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Fold:
     """One entry of `FOLDS`. `types` are the feature types it can be read as; `has_key` tells that it needs a key.
 
-    `read` gets the state and now in microseconds.
+    `read` gets the state and now in microseconds. `is_declared` False: bundles do not declare it, the compiler adds it.
     """
 
     name: str
@@ -31,6 +35,7 @@ class Fold:
     initial: Value
     step: Callable[[Value, FoldEvent, FoldSpec], Value]
     read: Callable[[Value, int], Value]
+    is_declared: bool = True
 
 
 def key_of(event: FoldEvent, spec: FoldSpec) -> str | None:

@@ -44,10 +44,14 @@ class OnnxScorer:
         self._run: Callable[[list[str], dict[str, NDArray[np.float32]]], list[NDArray[np.float32]]] = self._session.run
         self._is_probability = output == "probability"
 
+    def run(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What the graph gives, unchecked: what a bare run costs."""
+        return self._run(self._outputs, {self._input: matrix})[0]
+
     def score(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         """One finite score per row. Raises `ScoringError`."""
         try:
-            result = self._run(self._outputs, {self._input: matrix})[0]
+            result = self.run(matrix)
         except _ERRORS as error:
             raise ScoringError(f"the ONNX runtime failed: {error}") from None
         scores = _one_per_row(result, len(matrix))

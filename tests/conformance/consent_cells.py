@@ -1,8 +1,8 @@
 """The cells of the consent matrix, lived through on a real edge in simulation, and the page that shows them.
 
-In every cell a browser with a past (it granted everything, filled a cart) makes its choice, sends its signals, opens the
-page and reports what it did; the feed knows it. What the edge then read, set and wrote down is observed from outside:
-the lookups in its snapshot, cookies, the records and events in its spool, and the bytes on its disk.
+In every cell a browser with a past (it granted everything, filled a cart) makes its choice, sends its signals, opens
+the page and reports what it did; the feed knows it. What the edge then read, set and wrote down is observed from
+outside: the lookups in its snapshot, cookies, the records and events in its spool, and the bytes on its disk.
 """
 
 import sqlite3
@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from simulator import RunningEdge, SimulatedEdge, event, with_section
 
 from contracts.bundle import Bundle
+from contracts.experiments import ExperimentSpec
 from contracts.features import FeatureSchema, FeatureSpec, FeatureValue, FoldSpec, Root, ValueType
 from contracts.record import DecisionRecord
 from contracts.visitor_state import VisitorState
@@ -37,15 +38,19 @@ SIGNALS = {"none": {}, "Sec-GPC": GPC, "bot": BOT, "Sec-GPC, bot": {**GPC, **BOT
 EXTRA = (
     FeatureSpec(name="segment", root=Root.VISITOR, type=ValueType.STRING, purpose="statistics", default=""),
     FeatureSpec(name="income", root=Root.VISITOR, type=ValueType.INT, purpose="statistics", is_sensitive=True),
-    FeatureSpec(name="zip", root=Root.REQUEST, type=ValueType.STRING, purpose="statistics", default=""),
+    FeatureSpec(
+        name="zip", root=Root.REQUEST, type=ValueType.STRING, purpose="statistics", default="", is_sensitive=True
+    ),
     FeatureSpec(
         name="searched",
         root=Root.VISITOR_STATE,
         type=ValueType.INT,
         purpose="statistics",
+        is_sensitive=True,
         fold=FoldSpec(fold="count", event="search"),
     ),
 )
+ZIP = "10115"
 VALUES = {"affinity": {"green": 1.0}, "orders": 4, "segment": "loyal", "income": 50_000}
 
 
@@ -62,6 +67,7 @@ class Cell:
     ids_in_records: str
     ids_in_events: str
     values_in_records: str
+    masked: str
     assigned: str
     propensities: str
     causes: str
@@ -77,6 +83,7 @@ HEADINGS = {
     "ids_in_records": "ids in records",
     "ids_in_events": "ids in events",
     "values_in_records": "visitor values in records",
+    "masked": "masked in records",
     "assigned": "in experiments",
     "propensities": "propensities logged",
     "causes": "tier and cause of `hero`, `delivery`",
@@ -84,10 +91,11 @@ HEADINGS = {
 
 
 def bundle_of(tea: Bundle) -> Bundle:
-    """The tea shop with a second purpose, which no slot requires, and features for it."""
+    """The tea shop with a second purpose, which no slot requires, and features for it; nobody is held out."""
     schema = tea.read("schema", FeatureSchema)
     features = (*schema.features, *EXTRA)
-    return with_section(tea, "schema", replace(schema, purposes=ALL, features=features))
+    bundle = with_section(tea, "schema", replace(schema, purposes=ALL, features=features))
+    return with_section(bundle, "experiments", replace(tea.read("experiments", ExperimentSpec), holdouts=()))
 
 
 class Asked(Mapping[str, Mapping[str, FeatureValue]]):
@@ -133,7 +141,7 @@ class Browser:
         cookies: list[str] = []
         if STATES[choice] is not None:
             cookies.append(await self.post("consent", STATES[choice] or {}, headers))
-        ask = {"page": "home", "context": {"zip": "10115", "device": "phone"}}
+        ask = {"page": "home", "context": {"zip": ZIP, "device": "phone"}}
         cookies.append(await self.post("decide", ask, headers))
         done = [
             event(f"cart {self.number}", "add_to_cart", item="t-02"),
@@ -182,12 +190,12 @@ class Browser:
         self, choice: str, signals: str, asked: Asked, cookies: list[str], record: DecisionRecord
     ) -> Cell:
         on_disk = await self.on_disk()
+        assert ZIP.encode() not in on_disk, "sensitive: no byte of it is written down"
         self.identities |= {self.state().visitor} - {""}
         await self.node.spooled(Kind.RECORD, 2)
         await self.node.turns("uplink")
         live, request = self.node.node.in_use(), record.request
-        purposes = {spec.name: spec.purpose for spec in live.loaded.schema.of(Root.REQUEST)}
-        readable = record.visitor.keys() | {each.removeprefix("visitor.") for each in record.masked}
+        personal = {spec.name for spec in live.loaded.schema.of(Root.REQUEST) if spec.purpose is not None}
         events = self.edge.origin.events.values()
         ids = [each.visitor for each in events if each.visitor is not None]
         has_ids = bool(request.units) or any(identity.encode() in on_disk for identity in self.identities)
@@ -195,13 +203,14 @@ class Browser:
         found = Cell(
             choice=choice,
             signals=signals,
-            features_read=listed(readable) if asked.asked else "-",
-            state_read=listed(request.visitor_state),
-            context_read=listed(name for name in request.context if purposes[name] is not None),
+            features_read=listed(readable(record, "visitor", record.visitor)) if asked.asked else "-",
+            state_read=listed(readable(record, "visitor_state", request.visitor_state)),
+            context_read=listed(personal.intersection(readable(record, "request", request.context))),
             cookie_set=listed(set(cookies) - {"-"}),
             ids_in_records="pseudonyms" if has_ids else "-",
             ids_in_events="pseudonym" if ids else "-",
             values_in_records=listed(record.visitor),
+            masked=listed(record.masked),
             assigned="yes" if record.result.assignments else "no",
             propensities="yes" if any(each.propensity is not None for each in slots.values()) else "no",
             causes=", ".join(f"{slots[name].tier} {slots[name].cause or ''}".strip() for name in ("hero", "delivery")),
@@ -222,12 +231,18 @@ class Browser:
         return b"\n".join(part if isinstance(part, bytes) else str(part).encode() for row in rows for part in row)
 
 
+def readable(record: DecisionRecord, root: str, kept: Mapping[str, object]) -> set[str]:
+    """What rules could read of a root: what the record holds, and what it says was masked."""
+    named = {each.partition(".")[2] for each in record.masked if each.partition(".")[0] == root}
+    return set(kept) | named
+
+
 def listed(names: object) -> str:
     return ", ".join(sorted(names)) or "-"  # type: ignore[call-overload, no-any-return]
 
 
 PAGE = Path(__file__).parents[2] / "docs/reference/consent.md"
-_HEAD = """<!-- Written by tests/conformance/test_consent_matrix.py from what it saw. Change the code, not this page. -->
+_HEAD = """<!-- Written by tests/conformance/test_consent_matrix.py from what it saw. Change the code instead. -->
 
 # Consent
 
@@ -242,7 +257,7 @@ _TAIL = """
 - Sec-GPC, opting out and being a bot grant nothing, whatever was chosen; a bot is told by its User-Agent.
 - A cookie from before stays in the browser under Sec-GPC, unread but for the choice, and is not renewed.
 - Ids are keyed pseudonyms. `decision_id`, event ids and request ids are random and name no visitor.
-- Sensitive features (here `income`) are never written down, whatever their root; the record names them as masked.
+- Sensitive features (here `zip`, `income`, `searched`) are never written down; the record names them as masked.
 - A propensity is the probability of an answer and says nothing of who got it.
 """
 

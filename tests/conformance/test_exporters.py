@@ -9,6 +9,7 @@ import lightgbm
 import numpy as np
 import onnx
 import pytest
+import xgboost
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from compiler.diagnostics import Where
@@ -54,10 +55,17 @@ def an_onnx_model(output: str) -> bytes:
     return model.SerializeToString()
 
 
+@cache
+def an_xgboost_model(output: str) -> bytes:
+    settings = {"objective": "binary:logistic", "max_depth": 3, "nthread": 1, "seed": 1, "verbosity": 0}
+    return bytes(xgboost.train(settings, xgboost.DMatrix(*training_rows()), 20).save_raw("json"))
+
+
 SPECIMENS: dict[str, Callable[[str], bytes]] = {
     "lightgbm": a_lightgbm_model,
     "onnx": an_onnx_model,
     "sklearn": a_sklearn_model,
+    "xgboost": an_xgboost_model,
 }
 every_exporter = pytest.mark.parametrize("name", sorted(EXPORTERS))
 every_output = pytest.mark.parametrize("output", OUTPUTS)

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
@@ -21,10 +21,10 @@ from contracts.bundle import write_file
 from contracts.codec import decode_json
 from contracts.decision import Tier
 from contracts.record import DecisionRecord, Recording
+from deploy.catalogs import Catalogs
 from deploy.processes import Child, start, stop, wait_until_ready
 from deploy.publish import publish
 from deploy.recordings import fetch_recording
-from deploy.replaying import Catalogs
 from deploy.secrets import ensure_secrets
 from engine.gate import scope_of
 from engine.guard import guard
@@ -34,6 +34,7 @@ from engine.programs.values import Batch
 from engine.retrieve import retrieve
 from engine.score import matrix
 from engine.snapshot import Snapshot
+from loadtest import recorder
 from loadtest.shoppers import Secrets, wait_for_feed
 
 STOREFRONT = Path(__file__).parents[2] / "bundles/storefront"
@@ -139,11 +140,18 @@ def settled(origin: str, wanted: int) -> Recording:
     """The recording, once the uplink has brought every record."""
     give_up = time.monotonic() + 60
     while time.monotonic() < give_up:
-        recording = fetch_recording(origin, 10 * wanted)
+        recording = whole(fetch_recording(origin, 10 * wanted))
         if len(recording.records) >= wanted:
             return recording
         time.sleep(0.5)
     raise AssertionError(f"{len(recording.records)} of {wanted} records arrived")
+
+
+def whole(parts: Iterable[Recording]) -> Recording:
+    """All parts as one."""
+    known = list(parts)
+    records = tuple(record for part in known for record in part.records)
+    return Recording(records=records, deltas=tuple(delta for part in known for delta in part.deltas))
 
 
 def test_every_request_was_answered_by_the_model(shop: Shop) -> None:
@@ -162,9 +170,24 @@ def test_records_replay_identically_in_a_fresh_process(shop: Shop) -> None:
     assert report["outcomes"] == {"identical": REQUESTS}
 
 
+def test_real_baskets_recorded_without_http_replay_in_a_fresh_process(folder: Path) -> None:
+    out = folder.parent / "baskets.rec"
+    assert recorder.record(folder, out, 500) == 500
+    words = ["replay", str(out), "--bundle", str(out.with_suffix(".zip")), "--processes", "2", "--json"]
+    run = subprocess.run([sys.executable, "-m", "deploy", *words], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert json.loads(run.stdout)["outcomes"] == {"identical": 500}
+    data = bytearray(out.read_bytes())
+    data[len(data) // 2] ^= 1
+    out.write_bytes(bytes(data))
+    run = subprocess.run([sys.executable, "-m", "deploy", *words], capture_output=True, text=True, check=False)
+    assert run.returncode == 2, run.stdout + run.stderr
+
+
 def test_served_model_rows_equal_the_training_rows_bit_for_bit(shop: Shop) -> None:
     loaded = load(build(shop.folder).bundle)
-    catalogs = Catalogs({loaded.revision: loaded}, shop.recording.deltas)
+    catalogs = Catalogs({loaded.revision: loaded})
+    catalogs.add(shop.recording.records[0].cursor.epoch, shop.recording.deltas)
     trained = training_rows(shop.folder)
     slot = loaded.slots["for-you"]
     assert slot.model

@@ -86,6 +86,7 @@ def test_where_do_i_add_points_at_what_exists() -> None:
     ("table", "module"),
     [
         ("EXPORTERS", "compiler.exporters"),
+        ("GENERATORS", "engine.generators"),
         ("KINDS", "engine.kinds"),
         ("POLICIES", "engine.policies"),
         ("FOLDS", "engine.folds"),

@@ -1,8 +1,8 @@
 """The how-tos on rules are true: what they say to write is written, what to run is run, what they show is compared.
 
-In the order of a page: a `toml` or `json` block is added to the file that its fence names, a `diff` block is applied to
-its file, the commands of a `sh` block are run, and a `text` block is what the last of them prints. A command that fails
-must be followed by what it prints. What asks a running node is only compared with the reference.
+In the order of a page: a `toml`, `json` or `csv` block is added to the file that its fence names, a `diff` block is
+applied to its file, the commands of a `sh` block are run, and a `text` block is what the last of them prints. A command
+that fails must be followed by what it prints. What asks a running node is only compared with the reference.
 """
 
 import argparse
@@ -21,7 +21,15 @@ from compiler.reading.slot_cases import SlotExpectation
 from deploy.cli import COMMANDS, main
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / f"docs/how-to/{task}.md" for task in ("write-a-guardrail", "test-a-rule", "debug-a-rule")]
+TASKS = (
+    "write-a-guardrail",
+    "test-a-rule",
+    "debug-a-rule",
+    "hold-out-and-experiment",
+    "retrieve-candidates",
+    "score-with-models",
+)
+PAGES = [ROOT / f"docs/how-to/{task}.md" for task in TASKS]
 _BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _PATH = re.compile(r"http://127\.0\.0\.1:\d+(/[\w/]*/)[A-Z_]+")
 
@@ -62,7 +70,7 @@ def test_a_how_to_is_true_from_top_to_bottom(page: Path, shop: Path, capsys: pyt
 def write(file: Path, language: str, text: str) -> None:
     """Adds a block to its file; a `diff` replaces the lines with `-` by those with `+`."""
     if language != "diff":
-        assert language in ("toml", "json")
+        assert language in ("toml", "json", "csv")
         file.write_text((file.read_text() if file.exists() else "") + text)
         return
     old, new = ("".join(line[1:] for line in text.splitlines(True) if line[0] == sign) for sign in "-+")

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+from msgspec.structs import replace
 
-from contracts.bundle import Bundle
-from contracts.codec import decode
+from contracts.bundle import Bundle, SectionRef, digest
+from contracts.codec import decode, encode
 from contracts.controls import Controls
 from contracts.events import StoredEvent
 from contracts.features import Cursor, FeatureDelta, FeedPage
@@ -32,7 +33,11 @@ from edge.transports import OriginError
 START_US = 1_767_600_000_000_000  # 2026-01-05T08:00:00Z
 SECOND = 1_000_000
 SECRETS = Secrets(
-    cookie_kid="k1", cookie_keys={"k1": b"c" * 32}, pseudonym_key=b"p" * 32, operator_token="operator-token"
+    cookie_kid="k1",
+    cookie_keys={"k1": b"c" * 32},
+    pseudonym_key=b"p" * 32,
+    operator_token="operator-token",
+    qa_key=b"q" * 32,
 )
 
 
@@ -185,6 +190,13 @@ class RunningEdge:
                 return
             await asyncio.sleep(0.01)
         raise AssertionError(f"{self.node.spool.counts} instead of {count} of {kind}")
+
+
+def with_section(bundle: Bundle, name: str, contract: object) -> Bundle:
+    """The bundle with one section replaced."""
+    data = encode(contract)
+    sections = {**bundle.manifest.sections, name: SectionRef(digest=digest(data), size=len(data))}
+    return Bundle(replace(bundle.manifest, sections=sections), {**bundle.sections, name: data})
 
 
 def event(identity: str, kind: str, **fields: object) -> dict[str, object]:

@@ -190,6 +190,19 @@ def test_popularity_and_promotions_in_force() -> None:
     assert (item["promoted"], item["displayed"], item["mailed"]) == (0.5, 0.25, 0.0)
 
 
+def test_what_sells_at_which_quarter_of_the_day_if_it_sells_at_all() -> None:
+    noon, evening = 7.0 - 7 / 24, 7.0 - 15 / 24  # 5:00 UTC a week ago, and 7 and 15 hours on
+    often = [line("1", f"n{n}", "soup", noon) for n in range(20)] + [
+        line("1", f"e{n}", "soup", evening) for n in range(25)
+    ]
+    seldom = [line("1", f"s{n}", "salt", noon) for n in range(19)]
+    long_ago = [line("1", f"l{n}", "rice", 29.0) for n in range(30)]
+    found = read(batch.products, shop(*often, *seldom, *long_ago))
+    assert dict(found["soup"]["popular_at"]) == {"2": 20.0, "3": 25.0}  # type: ignore[call-overload]
+    assert found["salt"]["popular_at"] is None
+    assert found["rice"]["popular_at"] is None
+
+
 def test_what_is_bought_together_often_enough() -> None:
     together = [line("1", f"t{n}", item, 5.0) for n in range(20) for item in ("chips", "salsa")]
     once = [line("1", f"o{n}", "chips", 5.0) for n in range(5)]

@@ -4,10 +4,13 @@ import json
 import shutil
 from pathlib import Path
 
+import batch
 import data
 import pyarrow.parquet as pq
 import pytest
 from weeks import week_start
+
+from origin.profiles import connect
 
 pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
 
@@ -30,6 +33,20 @@ def test_every_product_has_a_title_and_a_price_above_its_floors(storefront_folde
     assert 0.8 < sum(is_held) / len(is_held) < 1
     assert 0 < sum(int(product["stock"]) == 0 for product in products) < len(products) / 20
     assert any(int(product["map_price"]) for product in products)
+
+
+def test_what_goes_together_is_what_the_batch_expression_says(storefront_folder: Path) -> None:
+    with (storefront_folder / "data/together.csv").open(encoding="utf-8", newline="") as file:
+        pairs = list(csv.DictReader(file))
+    history = connect(storefront_folder / "data/history")
+    rows = batch.products(history, week_start(48)).select("entity", "bought_with").to_pyarrow().to_pylist()
+    weights = {row["entity"]: dict(row["bought_with"] or ()) for row in rows}
+    assert pairs
+    assert all(float(pair["strength"]) == weights[pair["item"]][pair["other"]] for pair in pairs)
+    for item, others in weights.items():
+        kept = {pair["other"] for pair in pairs if pair["item"] == item}
+        assert len(kept) == min(len(others), 25)
+        assert all(others[other] >= max((others[o] for o in others if o not in kept), default=0.0) for other in kept)
 
 
 def test_visits_are_baskets_of_the_test_weeks(storefront_folder: Path) -> None:

@@ -114,7 +114,7 @@ CONSEQUENCES = {
     "score": ("slots/for-you.toml", "double(item.stock) /", "double(size(item.award)) /", "lower tier"),
     "objective": ("slots/for-you.toml", "'score +", "'score + double(size(item.award)) +", "lower tier"),
     "payload": ("slots/for-you.toml", "'item.title'", "'item.title + item.award'", "lower tier"),
-    "why": ("slots/for-you.toml", '"Popular now"', "item.award", "lower tier"),
+    "why": ("slots/for-you.toml", '"Popular now"', "item.award", "no sentence"),
 }
 
 

@@ -1,16 +1,26 @@
 import io
+import json
 import math
+from collections.abc import Callable
 
 import joblib
 import lightgbm
 import numpy as np
 import onnx
 import pytest
+import xgboost
 from hypothesis import given
 from hypothesis import strategies as st
 from onnx import helper
+from sklearn.base import BaseEstimator
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.dummy import DummyClassifier
-from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingRegressor, RandomForestClassifier
+from sklearn.ensemble import (
+    GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+)
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -18,11 +28,12 @@ from sklearn.preprocessing import StandardScaler
 
 from compiler.diagnostics import Where
 from compiler.export import Exported
-from compiler.exporters import ExportError, exporter
+from compiler.exporters import EXPORTERS, ExportError, exporter
 from compiler.exporters.forest import from_graph, rounded_down
 from compiler.model_parity import Parity, compare
 from compiler.reading.models import ModelSource
 from contracts.bundle import InputSpec
+from contracts.errors import NotRunnableError
 from engine.scorers.onnx import OnnxScorer
 from engine.snapshot import Array
 
@@ -223,3 +234,102 @@ def test_a_ready_graph_is_named_anew_and_answers_the_same() -> None:
 def test_ready_graphs_that_the_engine_refuses_are_refused(data: bytes, message: str) -> None:
     with pytest.raises(ExportError, match=message):
         exporter("onnx")(data, "margin", WIDTH)
+
+
+def grown(objective: str, rounds: int = 4, **settings: object) -> xgboost.Booster:
+    rows, labels = rows_and_labels()
+    told = {"objective": objective, "max_depth": 3, "nthread": 1, "verbosity": 0, **settings}
+    return xgboost.train(told, xgboost.DMatrix(rows, labels), rounds)
+
+
+def saved(booster: xgboost.Booster) -> bytes:
+    return bytes(booster.save_raw("json"))
+
+
+@pytest.mark.parametrize(
+    ("objective", "settings"),
+    [
+        ("reg:squarederror", {}),
+        ("binary:logistic", {"base_score": 0.9}),
+        ("binary:logitraw", {}),
+        ("binary:logistic", {"gamma": 1e9}),  # trees of one leaf
+        ("binary:logistic", {"num_parallel_tree": 3, "subsample": 0.5}),
+    ],
+)
+def test_xgboost_margins_come_out_as_they_are(objective: str, settings: dict[str, object]) -> None:
+    parity = parity_of("xgboost", saved(grown(objective, **settings)), "margin")
+    assert not parity.is_wrong.any()
+    assert parity.largest < 1e-6
+
+
+def test_xgboost_splits_are_strict() -> None:
+    """A value that equals the threshold goes right."""
+    rows = np.repeat([[0.0], [1.0]], 50, axis=0)
+    booster = xgboost.train(
+        {"objective": "reg:squarederror", "max_depth": 1, "nthread": 1, "min_child_weight": 0},
+        xgboost.DMatrix(rows, np.repeat([0.0, 1.0], 50)),
+        1,
+    )
+    native = exporter("xgboost")(saved(booster), "margin", 1)
+    forest = from_graph(native.to_onnx())
+    assert forest is not None
+    threshold = json.loads(saved(booster))["learner"]["gradient_booster"]["model"]["trees"][0]["split_conditions"][0]
+    assert forest.thresholds[0] < threshold
+    assert np.nextafter(np.float32(forest.thresholds[0]), np.float32(np.inf)) == np.float32(threshold)
+    at, below = native.predict(np.array([[threshold], [forest.thresholds[0]]]))
+    assert at > below
+
+
+def test_xgboost_names_of_inputs_are_kept() -> None:
+    rows, labels = rows_and_labels()
+    named = xgboost.train({"nthread": 1}, xgboost.DMatrix(rows, labels, feature_names=["x", "y", "z"]), 1)
+    assert exporter("xgboost")(saved(named), "margin", WIDTH).input_names == ("x", "y", "z")
+    assert exporter("xgboost")(saved(grown("reg:squarederror")), "margin", WIDTH).input_names == ()
+
+
+@pytest.mark.parametrize(
+    ("data", "output", "reason"),
+    [
+        (lambda: saved(grown("multi:softmax", num_class=2)), "margin", "several classes"),
+        (lambda: saved(grown("reg:squarederror", booster="dart")), "margin", "is a dart"),
+        (lambda: saved(grown("reg:squarederror", booster="gblinear")), "margin", "is a gblinear"),
+        (lambda: saved(grown("count:poisson")), "margin", "`count:poisson` is unknown"),
+        (lambda: saved(grown("reg:squarederror")), "probability", "gives no probabilities"),
+        (lambda: bytes(grown("reg:squarederror").save_raw("ubj")), "margin", "no XGBoost model in JSON"),
+        (lambda: b'{"learner": 3}', "margin", "no XGBoost model in JSON"),
+    ],
+)
+def test_xgboost_models_that_do_not_fit_are_refused(data: Callable[[], bytes], output: str, reason: str) -> None:
+    with pytest.raises(ExportError, match=reason):
+        exporter("xgboost")(data(), output, WIDTH)
+
+
+def test_xgboost_categories_are_refused() -> None:
+    frame = np.column_stack([np.repeat([0.0, 1.0, 2.0], 40), np.zeros(120)])
+    matrix = xgboost.DMatrix(frame, np.repeat([0.0, 1.0, 0.0], 40), feature_types=["c", "q"], enable_categorical=True)
+    booster = xgboost.train({"nthread": 1, "max_cat_to_onehot": 1, "min_child_weight": 0}, matrix, 2)
+    with pytest.raises(ExportError, match="categorical"):
+        exporter("xgboost")(saved(booster), "margin", 2)
+
+
+def test_a_library_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(EXPORTERS, "xgboost", "compiler.exporters.no_such_library")
+    with pytest.raises(ExportError, match="is not installed") as refused:
+        exporter("xgboost")
+    assert refused.value.hint == "pip install 'edgewise[xgboost]'"
+
+
+@pytest.mark.parametrize("model", [LogisticRegression(), HistGradientBoostingClassifier(max_iter=5, max_leaf_nodes=5)])
+def test_a_model_calibrated_by_platts_sigmoid_is_one_graph(model: BaseEstimator) -> None:
+    calibrated = CalibratedClassifierCV(model, method="sigmoid", cv=3).fit(*rows_and_labels())
+    parity = parity_of("sklearn", dumped(calibrated), "probability")
+    assert not parity.is_wrong.any()
+    with pytest.raises(ExportError, match="gives no margins"):
+        parity_of("sklearn", dumped(calibrated), "margin")
+
+
+def test_isotonic_regression_inside_a_graph_is_refused() -> None:
+    """skl2onnx makes steps of it; `calibration` in the model's file draws the line."""
+    calibrated = CalibratedClassifierCV(LogisticRegression(), method="isotonic", cv=3).fit(*rows_and_labels())
+    with pytest.raises(NotRunnableError, match="ArgMin"):
+        parity_of("sklearn", dumped(calibrated), "probability")

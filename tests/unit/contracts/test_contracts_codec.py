@@ -1,4 +1,5 @@
 import math
+from datetime import UTC, datetime
 
 import cbor2
 import msgpack
@@ -49,6 +50,37 @@ def test_encoding_is_canonical(value: object) -> None:
     assert encode(again) == packed
 
 
+class Whole(Contract, frozen=True):
+    zebra: dict[str, dict[str, float]]
+    apple: tuple[Sample, ...]
+    data: bytes = b""
+    at: datetime | None = None
+
+
+samples = st.builds(
+    Sample,
+    name=st.text(),
+    sizes=st.lists(st.integers(-(2**63), 2**63 - 1), max_size=4).map(tuple),
+    nested=st.dictionaries(st.text(), st.floats(allow_nan=False, allow_infinity=False), max_size=4),
+)
+LOOKS_INFINITE = b"\xcb\x7f\xf0\0\0\0\0\0\0"
+
+
+@given(
+    st.builds(
+        Whole,
+        zebra=st.dictionaries(st.text(), st.dictionaries(st.text(), st.floats(-9, 9), max_size=3), max_size=3),
+        apple=st.lists(samples, max_size=3).map(tuple),
+        data=st.binary(max_size=9) | st.just(LOOKS_INFINITE),
+        at=st.none() | st.datetimes(timezones=st.just(UTC)),
+    )
+)
+def test_the_quick_way_of_contracts_gives_the_canonical_bytes(value: Whole) -> None:
+    packed = encode(value)
+    assert packed == encode(msgpack.unpackb(packed, strict_map_key=True))  # plain values go the slow way
+    assert decode(packed, Whole).apple == value.apple
+
+
 def test_keys_are_sorted_by_their_utf8_bytes() -> None:
     assert encode({"b": 1, "a": 2, "é": 3, "z": 4}) == encode({"é": 3, "z": 4, "a": 2, "b": 1})
     assert list(msgpack.unpackb(encode({"é": 3, "z": 4}))) == ["z", "é"]
@@ -58,6 +90,8 @@ def test_keys_are_sorted_by_their_utf8_bytes() -> None:
 def test_numbers_without_a_canonical_form_are_refused(number: float) -> None:
     with pytest.raises(ContractError, match=r"no canonical form - at \$\.nested\.x"):
         encode(Sample(name="a", nested={"x": number}))
+    with pytest.raises(ContractError, match="no canonical form"):
+        encode(Whole(zebra={"y": {"x": number}}, apple=(), data=LOOKS_INFINITE))
 
 
 @given(plain)

@@ -36,6 +36,6 @@ def test_secrets_are_written_once_for_the_owner_alone(tmp_path: Path) -> None:
     path = ensure_secrets(tmp_path / "state" / "secrets.json")
     first = path.read_bytes()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert set(decode_json(first, dict)) == {"cookie", "pseudonym", "operator_token"}
+    assert set(decode_json(first, dict)) == {"cookie", "pseudonym", "qa", "operator_token"}
     assert ensure_secrets(path).read_bytes() == first
     assert ensure_secrets(tmp_path / "other.json").read_bytes() != first

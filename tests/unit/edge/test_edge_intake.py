@@ -2,31 +2,38 @@
 
 import pytest
 from msgspec.structs import replace
-from simulator import RunningEdge, SimulatedEdge, event, play
+from simulator import RunningEdge, SimulatedEdge, event, play, with_section
 
-from contracts.bundle import Bundle, SectionRef, digest
-from contracts.codec import encode
+from contracts.bundle import Bundle
 from contracts.experiments import ExperimentSpec, Holdout
-from contracts.slots import Cap, CapWindow, SlotSet
+from contracts.features import FeatureSchema
+from contracts.slots import AnyCap, Cap, CapPer, CapWindow, RecencyCap, SlotSet
+from engine.caps import synced_feature
 from engine.hashing import split
 
 DAY_S = 24 * 3600
 CAPS = (Cap(name="daily", limit=2, window=CapWindow.DAY), Cap(name="visit", limit=50, window=CapWindow.VISIT))
-
-
-def with_section(bundle: Bundle, name: str, contract: object) -> Bundle:
-    data = encode(contract)
-    sections = {**bundle.manifest.sections, name: SectionRef(digest=digest(data), size=len(data))}
-    return Bundle(replace(bundle.manifest, sections=sections), {**bundle.sections, name: data})
+OF_SLOT: dict[str, tuple[AnyCap, ...]] = {
+    "hero": CAPS,
+    "for-you": (
+        Cap(name="shelf", limit=2, window=CapWindow.DAY, is_synced=True),
+        Cap(name="pages", limit=9, window=CapWindow.DAY, per=CapPer.SLOT),
+        RecencyCap(name="fresh", apart=2),
+    ),
+}
 
 
 @pytest.fixture
 def capped(edge: SimulatedEdge, tea_bundle: Bundle) -> SimulatedEdge:
     """The tea shop with caps on hero and for-you, and a holdout of half of the visitors."""
     slots = tea_bundle.read("slots", SlotSet)
-    listed = tuple(replace(slot, caps=CAPS if slot.name in ("hero", "for-you") else ()) for slot in slots.slots)
+    listed = tuple(replace(slot, caps=OF_SLOT.get(slot.name, ())) for slot in slots.slots)
+    schema = tea_bundle.read("schema", FeatureSchema)
+    counters = tuple(synced_feature(slot, cap) for slot in listed for cap in slot.caps if cap.is_synced)
     half = ExperimentSpec(holdouts=(Holdout(salt="half", share=0.5),))
-    edge.publishes(with_section(with_section(tea_bundle, "slots", replace(slots, slots=listed)), "experiments", half))
+    bundle = with_section(tea_bundle, "slots", replace(slots, slots=listed))
+    bundle = with_section(bundle, "schema", replace(schema, features=(*schema.features, *counters)))
+    edge.publishes(with_section(bundle, "experiments", half))
     return edge
 
 
@@ -69,7 +76,10 @@ def test_a_ranking_that_was_seen_counts_all_its_answers(capped: SimulatedEdge) -
             shown = (await node.decide(f"as={who}")).json()["slots"]["for-you"]
             seen = event("e", "exposure", slot="for-you", decision_id=shown["decision_id"])
             await node.client.post(f"/v1/events?as={who}", json={"events": [seen]})
-            assert (await counted(node, who))["daily"] == dict.fromkeys(shown["answer"], 1)
+            each = dict.fromkeys(shown["answer"], 1)
+            assert await counted(node, who) == {"shelf": each, "fresh": each, "pages": {"*": 1}}
+            await node.turns("uplink")
+            assert capped.origin.events["e"].seen == tuple(shown["answer"])
 
     play(story)
 
@@ -105,6 +115,8 @@ def test_held_out_visitors_advance_no_cap(capped: SimulatedEdge) -> None:
             seen = event("e", "exposure", slot="hero", item="classic")
             await node.client.post(f"/v1/events?as={who}", json={"events": [seen]})
             assert await counted(node, who) == {}
+            await node.turns("uplink")
+            assert capped.origin.events["e"].seen == ()
 
     play(story)
 

@@ -10,9 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from simulator import RunningEdge, SimulatedEdge, event, play
 
-from contracts.codec import decode_json
+from contracts.codec import decode_json, encode_json
 from contracts.node_status import NodeStatus
+from contracts.record import DecisionRecord
 from edge.spool import Kind
+from engine.records import alteration
 
 Ask = Callable[[RunningEdge], Awaitable[httpx.Response]]
 JSON = {"Content-Type": "application/json"}
@@ -270,7 +272,9 @@ def test_global_privacy_control_grants_nothing(edge: SimulatedEdge) -> None:
 def test_a_crawler_that_says_so_is_a_bot(edge: SimulatedEdge) -> None:
     headers = {**JSON, "User-Agent": "Mozilla/5.0 (compatible; Googlebot/2.1)"}
     answer = posted(edge, "/v1/decide?as=5", b'{"page": "home"}', headers)
-    assert {slot["cause"] for slot in answer.json()["slots"].values()} == {"bot"}
+    causes = {name: slot["cause"] for name, slot in answer.json()["slots"].items()}
+    assert causes == {"hero": "no_consent", "for-you": "no_consent", "delivery": "bot"}, "a bot grants nothing"
+    assert "set-cookie" not in answer.headers
 
 
 def test_events_adapt_the_page_in_their_answer(edge: SimulatedEdge) -> None:
@@ -362,6 +366,18 @@ def test_why_and_trace_are_told_for_a_while(edge: SimulatedEdge) -> None:
             assert trace["why_not"] is None
             asked = await node.client.get(f"/v1/trace/{slots['for-you']['decision_id']}?item=t-04")
             assert asked.json()["why_not"] == "t-04 was retrieved by no generator"
+            assert [each["item"] for each in asked.json()["details"]["candidates"]] == ["t-04"]
+            first = trace["details"]["candidates"][0]
+            assert (first["item"], first["position"]) == (slots["for-you"]["answer"][0], 1)
+            assert trace["details"]["is_same"] is True
+            assert trace["details"]["gate"] == ["granted personalisation"]
+            told = decode_json(encode_json(asked.json()["record"]), DecisionRecord, max_bytes=1 << 20)
+            assert alteration(told) == ""
+            edge.origin.feeds("teas", "t-04", price=1)
+            await node.turns("features")
+            later = await node.client.get(f"/v1/trace/{slots['for-you']['decision_id']}")
+            assert later.json()["details"] is None
+            assert later.json()["trace"] == trace["trace"]
             for unknown in ("nothing", "nothing.hero", slots["hero"]["decision_id"] + "x"):
                 assert (await node.client.get(f"/v1/why/{unknown}")).status_code == 404
 

@@ -15,6 +15,7 @@ from contracts.features import Cursor
 from contracts.record import DecisionRecord
 from edge.spool import Kind, Spool, SpoolDamagedError, SpoolFullError
 from engine.hashing import content_digest
+from engine.records import alteration
 
 ROOM = 16 * 1024 * 1024
 
@@ -100,6 +101,7 @@ def test_closing_writes_what_waits_and_the_digest_is_of_the_result(tmp_path: Pat
     kept = [decode(body, DecisionRecord) for body in rows(path, Kind.RECORD)]
     assert [each.request.request_id for each in kept] == [f"r{number}" for number in range(100)]
     assert {each.result_digest for each in kept} == {content_digest(encode(record("x").result))}
+    assert [alteration(each) for each in kept] == [""] * len(kept)
 
 
 def test_a_restart_knows_what_waits(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from graphs import weighed
 
 from contracts.codec import encode
 from contracts.controls import Controls
-from contracts.decision import REASONS, Cause, DecisionRequest, Reason, Stage, Tier, TimeOut
+from contracts.decision import REASONS, Cause, DecisionRequest, Override, Reason, Stage, Tier, TimeOut
 from contracts.experiments import Arm, Experiment, ExperimentSpec, Holdout
 from contracts.features import FeatureValue, Root, Value, ValueType
 from contracts.slots import Cap, CapWindow, Filter, PayloadField, PerVisitor, PolicySpec, Pool, Sticky
@@ -139,7 +139,7 @@ def test_out_of_time_on_entry_gives_the_guarded_fallback() -> None:
         assert [item.props["title"] for item in decision.items] == ["Bread", "Apple", "Cheese"]
 
 
-@pytest.mark.parametrize("stage", list(Stage))
+@pytest.mark.parametrize("stage", [stage for stage in Stage if stage is not Stage.RULES])
 def test_late_at_any_stage_gives_the_fallback_from_there_on(stage: Stage) -> None:
     both = (slot("first"), slot())
     loaded = shop(slots=both, fallbacks={"first": ANY_BUCKET, "shelf": ANY_BUCKET}).load()
@@ -149,6 +149,14 @@ def test_late_at_any_stage_gives_the_fallback_from_there_on(stage: Stage) -> Non
     assert all(trace.draws == () for trace in decided.traces)
     second = run(loaded, request(slots=("first", "shelf")), late_at=("shelf", stage))
     assert [each.cause for each in second.decisions] == [None, Cause.LATE]
+
+
+def test_a_model_that_fails_too_late_leaves_no_time_for_rules() -> None:
+    """The boost fails in tier model, after every stage before it was begun in time."""
+    loaded = shop(slots=(slot(model="m", boosts=("old",)),), **M).load()
+    old = seen(loaded, 0, old=1.0)
+    assert outcome(loaded, snapshot=old)[:2] == (Tier.RULES, Cause.EXPIRED_FEATURE)
+    assert outcome(loaded, snapshot=old, late_at=("shelf", Stage.RULES)) == (Tier.FALLBACK, Cause.LATE, "bac")
 
 
 def test_time_is_asked_at_each_check_once_and_never_again_once_it_is_out() -> None:
@@ -285,7 +293,7 @@ def test_held_out_visitors_are_shown_plain_and_the_rest_is_kept() -> None:
 
 
 def test_qa_requests_pass_by_the_holdout() -> None:
-    assert outcome(shop(experiments=ALL_HELD).load(), request(is_qa=True)) == (Tier.RULES, None, "edc")
+    assert outcome(shop(experiments=ALL_HELD).load(), request(qa=Override())) == (Tier.RULES, None, "edc")
 
 
 def test_a_counterfactual_goes_by_the_page_it_belongs_to() -> None:

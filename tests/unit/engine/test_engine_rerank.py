@@ -1,15 +1,20 @@
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pytest
-from builders import RULES, Shop, batch, columns, const, slot
+from builders import RULES, Shop, batch, columns, const, model, slot
 
 from contracts.decision import Tier
-from contracts.errors import ExpiredError, MissingError, RuleError
-from contracts.features import FeatureValue
+from contracts.errors import ExpiredError, MissingError, NotRunnableError, RuleError
+from contracts.features import FeatureValue, Root
+from contracts.rule_ir import Read
+from contracts.slots import SlotSet, Term
 from engine.programs.values import Scope
 from engine.rerank import Ranked, rerank
+from engine.score import Scored
 
+PLAIN_SCORE = columns("plain_score", "double", Read(type="double", root=Root.SCORE))
 LARGE = columns("large", "double", const(1e308))
 EXPIRED = {"old": FeatureValue(value=1.0, as_of=0), "dead": FeatureValue(value=1.0, as_of=0)}
 
@@ -19,7 +24,17 @@ def ranked(*boosts: str, objective: str | None = None, tier: Tier = Tier.MODEL, 
     given = batch(loaded)
     scope = Scope(given.scope.now, frozenset(), {}, {}, EXPIRED if expired else {})
     scored = replace(given, scope=scope, score=np.arange(5, dtype=np.float64))
-    return rerank(loaded.slots["shelf"], tier, scored)
+    return rerank(loaded.slots["shelf"], tier, Scored(scored))
+
+
+def composed(*terms: Term, boosts: tuple[str, ...] = (), others: bool = True) -> Ranked:
+    """Terms over scores 0 to 4, of which model `n` says the same backwards."""
+    models = (model("price"), model("price", name="n"))
+    named = slot(terms=terms, boosts=boosts, model="m", other_models=("n",))
+    loaded = Shop(slots=(named,), rules=(*RULES, LARGE, PLAIN_SCORE), models=models).load()
+    scored = replace(batch(loaded), score=np.arange(5, dtype=np.float64))
+    of_others = {"n": np.arange(4, -1, -1, dtype=np.float64)} if others else {}
+    return rerank(loaded.slots["shelf"], Tier.MODEL, Scored(scored, of_others))
 
 
 def test_without_an_objective_scores_are_the_values() -> None:
@@ -33,6 +48,60 @@ def test_an_objective_reads_the_score() -> None:
 
 def test_boosts_are_added_in_order() -> None:
     assert ranked("price", "double_score").values.tolist() == [100.0, 203.0, 306.0, 409.0, 512.0]
+
+
+def test_an_objective_may_be_a_weighted_sum_of_terms() -> None:
+    result = composed(
+        Term(name="fit", weight=2.0, rule="plain_score"),
+        Term(name="price", weight=0.01, rule="price"),
+        Term(name="risk", weight=-1.0, rule="plain_score", model="n"),
+    )
+    assert result.values.tolist() == [-3.0, 1.0, 5.0, 9.0, 13.0]
+    assert {name: added.tolist() for name, added in result.terms.items()} == {
+        "fit": [0.0, 2.0, 4.0, 6.0, 8.0],
+        "price": [1.0, 2.0, 3.0, 4.0, 5.0],
+        "risk": [-4.0, -3.0, -2.0, -1.0, 0.0],
+    }
+
+
+def test_terms_and_boosts_together_are_the_value() -> None:
+    terms = (Term(name="fit", weight=3.0, rule="plain_score"), Term(name="price", weight=0.1, rule="price"))
+    result = composed(*terms, boosts=("by_margin", "double_score"))
+    assert list(result.terms) == ["fit", "price", "by_margin", "double_score"]
+    summed = np.zeros(5)
+    for added in result.terms.values():
+        summed = summed + added
+    assert result.values.tolist() == summed.tolist()
+    assert result.boost_errors == 1
+
+
+def test_a_term_of_a_model_that_did_not_score_is_left_out() -> None:
+    terms = (Term(name="fit", weight=1.0, rule="plain_score"), Term(name="n", weight=9.0, rule="price", model="n"))
+    result = composed(*terms, others=False)
+    assert result.values.tolist() == [0.0, 1.0, 2.0, 3.0, 4.0]
+    assert list(result.terms) == ["fit"]
+
+
+def test_an_erroring_term_is_raised() -> None:
+    with pytest.raises(MissingError, match="by_margin"):
+        composed(Term(name="m", weight=0.0, rule="by_margin"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"objective": "double_score"}, "one rule or a sum of terms"),
+        ({"terms": (Term(name="t", weight=1.0, rule="price", model="x"),)}, "model x"),
+        ({"terms": (Term(name="t", weight=float("inf"), rule="price"),)}, "finite numbers"),
+        ({"terms": (Term(name="t", weight=1.0, rule="title"),)}, "rule title"),
+    ],
+)
+def test_an_objective_that_cannot_be_summed_is_refused_at_load(changes: dict[str, object], reason: str) -> None:
+    terms = {"terms": (Term(name="t", weight=1.0, rule="price"),)}
+    slots = (slot(**{**terms, **changes}),)
+    sections = {"slots": msgspec.msgpack.encode(SlotSet(slots=slots, pages={}))}  # the codec would refuse infinity
+    with pytest.raises(NotRunnableError, match=reason):
+        Shop(slots=slots, sections=sections).load()
 
 
 def test_an_erroring_boost_is_zero_and_counted() -> None:

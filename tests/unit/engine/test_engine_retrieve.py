@@ -10,6 +10,9 @@ from engine.programs.values import Scope
 from engine.retrieve import Retrieved, retrieve
 
 GREEN = columns("green", "bool", ("equals", "bool", read(Root.ITEM, "kind", "string"), const("fruit")))
+LIKES = ("greater_double", "bool", read(Root.VISITOR, "taste", "double"), const(0.0))
+CHEAP = ("less_int64", "bool", read(Root.ITEM, "price", "int"), const(450))
+KEY = "filter cheap price"
 NEVER_IN_ORDER = columns("in_order", "bool", ("less_int64", "bool", read(Root.ITEM, "price", "int"), const(10)))
 
 
@@ -79,14 +82,37 @@ def test_the_item_only_part_is_evaluated_once_per_table() -> None:
     loaded = shop(Filter(where="cheap", order="price", limit=2))
     memo = loaded.snapshot.tables["products"].memo
     found(loaded)
-    first = memo["shelf:retrieve[0]"]
+    first = memo.wholes[KEY]
     found(loaded, taste=1.0)
-    assert memo["shelf:retrieve[0]"] is first
+    assert memo.wholes[KEY] is first
     delta = FeatureDelta(table="products", seq=1, entity="e", as_of=NOW, values={"price": 5})
     changed = loaded.snapshot.with_deltas([delta], Cursor())
+    assert changed.tables["products"].memo.wholes == {}
     after = retrieve(loaded.slots["shelf"], batch(loaded).scope, changed)
     assert ids(loaded, after) == "cd"
-    assert len(changed.tables["products"].memo["shelf:retrieve[0]"]) == 5
+    assert len(changed.tables["products"].memo.wholes[KEY].made) == 5
+
+
+def test_the_item_only_part_stands_while_other_columns_change() -> None:
+    loaded = shop(Filter(where="cheap", order="price", limit=2))
+    found(loaded)
+    delta = FeatureDelta(table="products", seq=1, entity="e", as_of=NOW + 1, values={"stock": 0})
+    changed = loaded.snapshot.with_deltas([delta], Cursor())
+    assert changed.tables["products"].memo.wholes[KEY] is loaded.snapshot.tables["products"].memo.wholes[KEY]
+    assert ids(loaded, retrieve(loaded.slots["shelf"], batch(loaded).scope, changed)) == "cd"
+    assert changed.tables["products"].memo.wholes[KEY] is loaded.snapshot.tables["products"].memo.wholes[KEY]
+
+
+def test_matches_are_found_however_far_down_they_stand() -> None:
+    size = 3000
+    table = {name: (kind, [values[0]] * size) for name, (kind, values) in TABLE.items()}
+    table["id"] = (ValueType.STRING, [f"{number:04}" for number in range(size)])
+    table["price"] = (ValueType.INT, [100 if number % 700 == 699 else 900 for number in range(size)])
+    affordable = columns("affordable", "bool", ("logical_and", "bool", LIKES, CHEAP))
+    generator = Filter(where="in_stock", match="affordable", limit=3)
+    loaded = Shop(slots=(slot(retrieve=(generator,)),), rules=(*RULES, affordable), table=table).load()
+    assert found(loaded, taste=1.0).rows.tolist() == [699, 1399, 2099]
+    assert found(loaded, taste=-1.0).rows.tolist() == []
 
 
 def test_nothing_is_remembered_while_values_lie_in_the_future() -> None:
@@ -95,7 +121,7 @@ def test_nothing_is_remembered_while_values_lie_in_the_future() -> None:
     changed = loaded.snapshot.with_deltas([delta], Cursor())
     before = retrieve(loaded.slots["shelf"], batch(loaded).scope, changed)
     assert ids(loaded, before) == "bcd"
-    assert changed.tables["products"].memo == {}
+    assert changed.tables["products"].memo.wholes == {}
     after = retrieve(loaded.slots["shelf"], batch(loaded, now=NOW + 1).scope, changed)
     assert ids(loaded, after) == "abcd"
 

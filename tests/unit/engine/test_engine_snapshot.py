@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from builders import TABLE, column
@@ -100,8 +102,35 @@ def test_a_value_of_the_future_is_missing_until_its_time() -> None:
     assert table.columns["price"].status_at(0, now=49) is Status.MISSING
     assert table.columns["price"].status_at(0, now=50) is Status.PRESENT
     assert table.columns["price"].status_at(1, now=49) is Status.PRESENT
-    assert table.newest == 50
-    assert snapshot().tables["products"].newest == 0
+    assert table.columns["price"].newest == 50
+    assert snapshot().tables["products"].columns["price"].newest == 0
+
+
+def test_what_was_derived_is_kept_until_a_column_it_reads_changes() -> None:
+    made: list[str] = []
+
+    def make(name: str) -> Callable[[], str]:
+        return lambda: made.append(name) or name  # type: ignore[func-returns-value]
+
+    before = snapshot()
+    table = before.tables["products"]
+    assert table.derived("k", ("price",), 99, make("first")) == "first"
+    assert table.derived("k", ("price",), 99, make("again")) == "first"
+    other = before.with_deltas([delta("a", title="Apfel")], CURSOR).tables["products"]
+    assert other.derived("k", ("price",), 99, make("again")) == "first"
+    changed = before.with_deltas([delta("a", price=1)], CURSOR).tables["products"]
+    assert changed.derived("k", ("price",), 99, make("second")) == "second"
+    assert table.derived("k", ("price",), 99, make("again")) == "first"
+    assert table.derived("k", ("title",), 99, make("third")) == "third"
+    assert made == ["first", "second", "third"]
+
+
+def test_nothing_derived_from_values_of_the_future_is_kept() -> None:
+    table = snapshot().with_deltas([delta("a", as_of=50, price=1)], CURSOR).tables["products"]
+    assert table.derived("k", ("price",), 49, lambda: "early") == "early"
+    assert table.derived("k", ("price",), 50, lambda: "on time") == "on time"
+    assert table.derived("k", ("price",), 49, lambda: "early") == "early"
+    assert table.derived("k", ("price",), 50, lambda: "again") == "on time"
 
 
 def test_none_withdraws_a_value_and_the_next_one_brings_it_back() -> None:

@@ -2,7 +2,7 @@ from contracts.bundle import Bundle
 from contracts.decision import DecisionRequest
 from contracts.features import FeatureValue
 from edge.activation import Live
-from edge.pages import _granted_values
+from edge.recording import _granted_values
 from engine.load import load
 from engine.snapshot import Snapshot
 

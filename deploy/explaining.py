@@ -1,0 +1,117 @@
+"""One recorded decision explained: its trace in sentences, what was read, model inputs and their contributions. Pure.
+
+A record that was altered explains nothing. One with masked values, or without its deltas, is explained as far as its
+trace goes, and says so.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contracts.bundle import Bundle
+from contracts.codec import Contract
+from contracts.decision import Decision, Trace
+from contracts.errors import ContractError
+from contracts.explanation import Details, ModelReading
+from contracts.record import DecisionRecord, Recording
+from deploy.catalogs import Catalogs, MissingDeltaError
+from deploy.contributions import Contributions, NotOfferedError, contributions
+from deploy.replaying import damage_of
+from engine.compare import Made
+from engine.details import details
+from engine.explain import explain, why_not
+from engine.loaded import LoadedBundle
+
+
+class ExplainReport(Contract, frozen=True):
+    """One decision: what it was, sentences on how it came about, and all that stands behind them.
+
+    `details` is None, with the reason in `problem`, where the record's bundle or catalog cannot be had.
+    """
+
+    decision: Decision
+    trace: Trace
+    explanation: tuple[str, ...]
+    why_not: str | None
+    details: Details | None
+    contributions: tuple[Contributions, ...] = ()
+    problem: str = ""
+
+
+class Explainer:
+    """Explains decisions of a recording, on the bundles given by revision. `folder` holds the sources, if given."""
+
+    def __init__(self, bundles: Mapping[str, Bundle], loaded: Mapping[str, LoadedBundle], folder: Path | None) -> None:
+        self._bundles = bundles
+        self._loaded = loaded
+        self._catalogs = Catalogs(loaded)
+        self._folder = folder
+
+    def find(self, parts: Iterable[Recording], decision_id: str) -> DecisionRecord | None:
+        """The record of a decision. Takes the deltas before it in."""
+        request_id = decision_id.rpartition(".")[0]
+        for part in parts:
+            self._catalogs.add(part.epoch, part.deltas)
+            for record in part.records:
+                if record.request.request_id == request_id:
+                    return record
+        return None
+
+    def explain(self, record: DecisionRecord, decision_id: str, candidate: str | None) -> ExplainReport:
+        """One decision of a record, and one of its candidates: by default the first that was shown."""
+        made = _made(record, decision_id)
+        if damage := damage_of(record):
+            raise ContractError(f"{decision_id} explains nothing: {damage}")
+        items = [candidate] if candidate else [*made.decision.answer, *made.trace.held_out][:1]
+        told, problem = self._details(record, made, items)
+        added: list[Contributions] = []
+        try:
+            added += self._contributions(record, made, told)
+        except NotOfferedError as error:
+            problem = f"{problem}; {error}" if problem else str(error)
+        return ExplainReport(
+            decision=made.decision,
+            trace=made.trace,
+            explanation=explain(made.decision, made.trace),
+            why_not=why_not(candidate, made.decision, made.trace) if candidate else None,
+            details=told,
+            contributions=tuple(added),
+            problem=problem,
+        )
+
+    def _details(self, record: DecisionRecord, made: Made, items: list[str]) -> tuple[Details | None, str]:
+        if record.revision not in self._loaded:
+            return None, f"its bundle {record.revision} was not given"
+        try:
+            catalog = self._catalogs.at(record.revision, record.cursor)
+        except MissingDeltaError as error:
+            return None, str(error)
+        problem = f"the record does not hold {', '.join(record.masked)}" if record.masked else ""
+        return details(self._loaded[record.revision], record, catalog, made, items), problem
+
+    def _contributions(self, record: DecisionRecord, made: Made, told: Details | None) -> Iterator[Contributions]:
+        """Of each model that was given the candidate's inputs, if the sources were named."""
+        if self._folder is None or told is None or record.masked:
+            return
+        slot = self._loaded[record.revision].slots[made.decision.slot]
+        models = {model.spec.name: model for model in (slot.model, *slot.other_models) if model is not None}
+        for candidate in told.candidates:
+            for reading in candidate.models:
+                if reading.inputs:
+                    bundle = self._bundles[record.revision]
+                    yield contributions(self._folder, bundle, models[reading.model], _row(reading))
+
+
+def _row(reading: ModelReading) -> NDArray[np.float32]:
+    return np.array([np.nan if each.value is None else each.value for each in reading.inputs], dtype=np.float32)
+
+
+def _made(record: DecisionRecord, decision_id: str) -> Made:
+    pairs = zip(record.result.decisions, record.result.traces, strict=True)
+    for decision, trace in pairs:
+        if decision.decision_id == decision_id:
+            return Made(decision, trace)
+    known = ", ".join(decision.decision_id for decision in record.result.decisions)
+    raise ContractError(f"that page has no decision {decision_id}, only {known}", "--decision")

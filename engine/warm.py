@@ -1,0 +1,25 @@
+"""Warm: what is kept for whole tables is made while a bundle is loaded, so that no request waits for it."""
+
+from collections.abc import Mapping
+
+from engine.generators.filter import LoadedFilter
+from engine.guard import item_guard
+from engine.loaded import LoadedSlot
+from engine.programs.values import Scope
+from engine.score import item_inputs
+from engine.snapshot import Table
+
+_NOBODY = Scope(0, frozenset(), {}, {}, {})
+
+
+def warm(slot: LoadedSlot, tables: Mapping[str, Table]) -> None:
+    """Filters, guardrails and model inputs of a slot that read the item alone."""
+    table = tables[slot.spec.table]
+    for generator in slot.generators:
+        if isinstance(generator, LoadedFilter):
+            generator.ordered(_NOBODY, table)
+    for rule in slot.guards:
+        item_guard(rule, _NOBODY, table)
+    for model in (slot.model, *slot.other_models):
+        if model is not None:
+            item_inputs(model, _NOBODY, table)

@@ -1,0 +1,138 @@
+"""`make bench-engine`: where the time of one decision goes, stage by stage, beside the bare run of its model.
+
+One process, no network. Inputs rotate, because a scorer that sees one input over and over looks faster than it is; the
+bare runs get the very matrices that the decisions had, one after the other with them. Times are medians in microseconds.
+`decide` itself tells when a stage begins: it asks whether time is out.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from tqdm import tqdm
+
+from contracts.controls import Controls
+from contracts.decision import DecisionRequest, Stage
+from engine.decide import decide
+from engine.gate import scope_of
+from engine.guard import guard
+from engine.loaded import LoadedSlot
+from engine.programs.values import Batch
+from engine.retrieve import retrieve
+from engine.score import matrix
+from engine.scorers.onnx import OnnxScorer
+from loadtest.engine_workload import ITEMS, LEAVES, SLOTS, TREES, Workload, make
+
+T = TypeVar("T")
+VISITORS = 64
+WARM_UP = 3
+MOST = {"few": 1.35, "many": 1.2}
+MOST_RETRIEVE_US = 100.0
+_NO_CONTROLS = Controls()
+_ROWS = (
+    ("gate, assign, eligible", ""),
+    ("retrieve", "retrieve alone"),
+    ("guard", "guard"),
+    ("score", "score"),
+    ("  of it the matrix", "matrix"),
+    ("rerank", "rerank"),
+    ("explore", "explore"),
+    ("render, trace", "render"),
+)
+
+
+@dataclass
+class Timed:
+    """The microseconds of everything that was timed, by name; `candidates` are how many were scored."""
+
+    times_us: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    candidates: list[int] = field(default_factory=list)
+
+    def median(self, name: str) -> float:
+        """The median, 0 for what was never timed."""
+        return float(np.median(self.times_us[name])) if self.times_us[name] else 0.0
+
+    def clocked(self, name: str, program: Callable[[], T]) -> T:
+        """Runs a program and notes how long it took."""
+        since = time.perf_counter_ns()
+        result = program()
+        self.times_us[name].append((time.perf_counter_ns() - since) / 1000)
+        return result
+
+
+def main(words: list[str] | None = None) -> int:
+    """Builds the workload, measures both slots, prints the tables."""
+    parser = argparse.ArgumentParser("loadtest.engine_bench", description=__doc__.partition("\n")[0] if __doc__ else "")
+    parser.add_argument("--rounds", type=int, default=30, help="rounds over all visitors (default: %(default)s)")
+    options = parser.parse_args(words)
+    with tempfile.TemporaryDirectory() as folder:
+        workload = make(Path(folder), VISITORS)
+    timed = {slot: Timed() for slot in SLOTS}
+    for number in tqdm(range(WARM_UP + options.rounds), desc="rounds", leave=False):
+        for slot, requests in workload.requests.items():
+            kept = timed[slot] if number >= WARM_UP else Timed()
+            for request in requests:
+                _one(workload, request, slot, kept)
+    print(f"{ITEMS:,} items, {TREES} trees of {LEAVES} leaves, {VISITORS} visitors in turn; medians in us\n")
+    print("\n\n".join(table(slot, each) for slot, each in timed.items()))
+    return 0
+
+
+def _one(workload: Workload, request: DecisionRequest, name: str, timed: Timed) -> None:
+    """One decision, stage by stage; then its parts that are no stage of their own; then the bare run."""
+    stamps: list[tuple[str, int]] = [("", time.perf_counter_ns())]
+
+    def stamp(_: str, stage: Stage) -> bool:
+        stamps.append((stage, time.perf_counter_ns()))
+        return False
+
+    decide(workload.loaded, request, workload.snapshot, _NO_CONTROLS, stamp)
+    ends = [*stamps[1:], ("end", time.perf_counter_ns())]
+    for (stage, since), (_, until) in zip(stamps, ends, strict=True):
+        timed.times_us[stage].append((until - since) / 1000)
+    timed.times_us["whole"].append((ends[-1][1] - stamps[0][1]) / 1000)
+    _parts(workload, request, workload.loaded.slots[name], timed)
+
+
+def _parts(workload: Workload, request: DecisionRequest, slot: LoadedSlot, timed: Timed) -> None:
+    scope, table = scope_of(request, workload.snapshot, workload.loaded), workload.snapshot.tables[slot.spec.table]
+    retrieved = timed.clocked("retrieve alone", lambda: retrieve(slot, scope, workload.snapshot))
+    guarded = timed.clocked("guard", lambda: guard(slot, Batch(scope, table, retrieved.rows)))
+    model = slot.model
+    if model is None or not isinstance(model.scorer, OnnxScorer):
+        raise TypeError("the workload's slots have an ONNX model")
+    filled = timed.clocked("matrix", lambda: matrix(model, Batch(scope, table, guarded.rows)))
+    timed.clocked("bare", partial(model.scorer.run, filled))
+    timed.candidates.append(len(guarded.rows))
+    for generator in slot.generators:
+        timed.clocked(f"generator {generator.name}", partial(generator.rows, scope, table))
+
+
+def table(name: str, timed: Timed) -> str:
+    """The breakdown of one slot, and how far above the bare run the decision is."""
+    whole, bare, found = timed.median("whole"), timed.median("bare"), timed.median("retrieve alone")
+    lines = [f"{np.mean(timed.candidates):.0f} candidates scored, of at most {SLOTS[name]} retrieved"]
+    lines += [f"  {label:<28}{timed.median(key):>9.1f}" for label, key in _ROWS]
+    lines.append(f"  {'whole decision':<28}{whole:>9.1f}")
+    lines.append(f"  {'bare ONNX run, same matrix':<28}{bare:>9.1f}")
+    ratio = (whole - found) / bare
+    lines.append(f"  {'without retrieve / bare':<28}{ratio:>8.2f}x  {_verdict(ratio, MOST[name], 'x')}")
+    lines.append(f"  {'retrieve':<28}{found:>9.1f}  {_verdict(found, MOST_RETRIEVE_US, ' us')}")
+    kinds = [key for key in timed.times_us if key.startswith("generator ")]
+    return "\n".join([*lines, *(f"    {key.removeprefix('generator '):<26}{timed.median(key):>9.1f}" for key in kinds)])
+
+
+def _verdict(value: float, most: float, unit: str) -> str:
+    return f"at most {most:g}{unit}: {'met' if value <= most else 'MISSED'}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,190 @@
+"""G12: caps that hold across edges. Several edges, one real origin's folds; responses under way at the same moment."""
+
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+from simulator import SECRETS, RunningEdge, SimulatedEdge, SimulatedOrigin, event, play, with_section
+
+from contracts.bundle import Bundle, write_file
+from contracts.codec import decode, pack
+from contracts.events import StoredEvent
+from contracts.experiments import ExperimentSpec, Holdout
+from contracts.features import Cursor, FeatureSchema, FeedPage
+from contracts.slots import AnyCap, Cap, CapPer, CapWindow, RecencyCap, SlotSet
+from edge.spool import Batch, Kind
+from engine.caps import synced_feature
+from engine.hashing import split
+from origin import collect, feed
+from origin.app import open_origin
+from origin.config import Config, Secrets
+
+EDGES = 3
+LIMIT = 7
+OVERSHOOT = EDGES - 1
+DAY_S = 24 * 3600
+PER_SLOT = Cap(name="c", limit=LIMIT, window=CapWindow.DAY, per=CapPer.SLOT, overshoot=OVERSHOOT, is_synced=True)
+PER_ITEM = replace(PER_SLOT, per=CapPer.ITEM)
+
+
+class FoldingOrigin(SimulatedOrigin):
+    """The simulated network in front of a real origin's collector, folds and feed."""
+
+    def __init__(self, folder: Path, bundle: Bundle) -> None:
+        super().__init__()
+        folder.mkdir()
+        (folder / "bundle.zip").write_bytes(write_file(bundle))
+        secrets = Secrets(SECRETS.pseudonym_key, SECRETS.operator_token)
+        self.opened = open_origin(Config(state=folder, bundle=folder / "bundle.zip", secrets=secrets))
+
+    async def feed(self, cursor: Cursor, wait_s: float) -> FeedPage:
+        page = self.opened.database.reads.run_now(feed.page, feed.Query(cursor))
+        return decode(pack(page), FeedPage)
+
+    async def send(self, batch: Batch) -> None:
+        await super().send(batch)
+        if batch.kind is Kind.EVENT:
+            events = [decode(body, StoredEvent) for body in batch.bodies]
+            self.opened.database.writes.run_now(collect.collect, self.opened.folding, events)
+
+
+class Fleet:
+    """Edges of one origin, and one visitor who has a browser at each."""
+
+    def __init__(self, folder: Path, tea: Bundle, *caps: AnyCap, holdout: float = 0.0) -> None:
+        bundle = capped(tea, *caps, holdout=holdout)
+        self.origin = FoldingOrigin(folder / "origin", bundle)
+        self.edges = [SimulatedEdge(folder / f"edge-{number}", origin=self.origin) for number in range(EDGES)]
+        for edge in self.edges:
+            edge.folder.mkdir()
+            edge.time = self.edges[0].time
+            edge.publishes(bundle)
+        self.nodes: list[RunningEdge] = []
+        self.shown: list[str] = []
+
+    async def start(self, stack: AsyncExitStack) -> None:
+        stack.callback(self.origin.opened.close)
+        self.nodes = [await stack.enter_async_context(edge.run()) for edge in self.edges]
+        await self.sync()
+
+    async def sync(self) -> None:
+        for step in ("uplink", "features"):
+            for node in self.nodes:
+                await node.turns("bundles", step)
+
+    async def meet(self, who: str = "as=5") -> int:
+        """All browsers ask at once, and all that is shown is seen before anyone else hears of it."""
+        answers = [(await node.decide(who, slots=["hero"])).json()["slots"]["hero"] for node in self.nodes]
+        for node, answer in zip(self.nodes, answers, strict=True):
+            seen = event(answer["decision_id"], "exposure", slot="hero", decision_id=answer["decision_id"])
+            await node.client.post(f"/v1/events?{who}", json={"events": [seen]})
+            self.shown += answer["answer"]
+        return sum(bool(answer["answer"]) for answer in answers)
+
+
+def capped(tea: Bundle, *caps: AnyCap, holdout: float) -> Bundle:
+    slots, schema = tea.read("slots", SlotSet), tea.read("schema", FeatureSchema)
+    listed = tuple(replace(slot, caps=caps if slot.name == "hero" else ()) for slot in slots.slots)
+    counters = tuple(synced_feature(slot, cap) for slot in listed for cap in slot.caps if cap.is_synced)
+    held = (Holdout(salt="held", share=holdout),)
+    bundle = with_section(tea, "slots", replace(slots, slots=listed))
+    bundle = with_section(bundle, "experiments", ExperimentSpec(holdouts=held))
+    return with_section(bundle, "schema", replace(schema, features=(*schema.features, *counters)))
+
+
+@pytest.mark.parametrize("cap", [PER_SLOT, PER_ITEM], ids=["per slot", "per item"])
+def test_a_synced_cap_holds_across_edges_within_its_overshoot(tmp_path: Path, tea_bundle: Bundle, cap: Cap) -> None:
+    fleet = Fleet(tmp_path, tea_bundle, cap)
+
+    async def story() -> None:
+        async with AsyncExitStack() as stack:
+            await fleet.start(stack)
+            while await fleet.meet():
+                await fleet.sync()
+            counts = [fleet.shown.count(item) for item in set(fleet.shown)] if cap is PER_ITEM else [len(fleet.shown)]
+            assert all(LIMIT <= count <= LIMIT + OVERSHOOT for count in counts), counts
+            assert max(counts) > LIMIT, "the overshoot is real"
+            fleet.edges[0].time.advance(DAY_S)
+            assert await fleet.meet() == EDGES, "another day"
+
+    play(story)
+
+
+def test_without_sync_every_browser_counts_for_itself(tmp_path: Path, tea_bundle: Bundle) -> None:
+    fleet = Fleet(tmp_path, tea_bundle, replace(PER_SLOT, is_synced=False))
+
+    async def story() -> None:
+        async with AsyncExitStack() as stack:
+            await fleet.start(stack)
+            while await fleet.meet():
+                await fleet.sync()
+            assert len(fleet.shown) == EDGES * LIMIT > LIMIT + OVERSHOOT
+
+    play(story)
+
+
+def test_one_browser_whose_answers_overwrite_each_other_is_counted_by_the_origin(
+    tmp_path: Path, tea_bundle: Bundle
+) -> None:
+    """Each round the same cookie is sent to every edge; of their answers only one cookie stays."""
+    fleet = Fleet(tmp_path, tea_bundle, PER_SLOT)
+
+    async def story() -> None:
+        async with AsyncExitStack() as stack:
+            await fleet.start(stack)
+            while await fleet.meet():
+                cookie = fleet.nodes[0].client.cookies["ew"]
+                for node in fleet.nodes:
+                    node.client.cookies.clear()
+                    node.client.cookies.set("ew", cookie, domain="edge.local")
+                await fleet.sync()
+            assert LIMIT <= len(fleet.shown) <= LIMIT + OVERSHOOT
+
+    play(story)
+
+
+def test_recency_holds_across_edges(tmp_path: Path, tea_bundle: Bundle) -> None:
+    fleet = Fleet(tmp_path, tea_bundle, RecencyCap(name="c", apart_s=3600, is_synced=True))
+
+    async def story() -> None:
+        async with AsyncExitStack() as stack:
+            await fleet.start(stack)
+            seen: list[set[str]] = []
+            while await fleet.meet():
+                seen.append(set(fleet.shown))
+                fleet.shown.clear()
+                await fleet.sync()
+            assert len(seen) > 1
+            assert sum(map(len, seen)) == len(set.union(*seen)), "no story came twice within the hour"
+            fleet.edges[0].time.advance(3600)
+            assert await fleet.meet() == EDGES
+
+    play(story)
+
+
+def test_the_held_out_advance_no_counter_anywhere(tmp_path: Path, tea_bundle: Bundle) -> None:
+    fleet = Fleet(tmp_path, tea_bundle, PER_SLOT, holdout=0.5)
+
+    async def story() -> None:
+        async with AsyncExitStack() as stack:
+            await fleet.start(stack)
+            node = fleet.nodes[0]
+            held = next(str(n) for n in range(99) if split("held", node.node.pseudonym(str(n))) < 0.5)
+            page = (await node.decide(f"as={held}", slots=["hero"])).json()["slots"]["hero"]
+            assert page["cause"] == "holdout"
+            meant = node.node.recent.find(page["decision_id"])[2].held_out  # type: ignore[index]
+            seen = [
+                event("by id", "exposure", slot="hero", decision_id=page["decision_id"]),
+                event("by item", "exposure", slot="hero", item=meant[0]),
+            ]
+            await node.client.post(f"/v1/events?as={held}", json={"events": seen})
+            await fleet.sync()
+            assert set(fleet.origin.events) == {"by id", "by item"}
+            for each in fleet.nodes:
+                told = each.node.in_use().snapshot.visitor(each.node.pseudonym(held))
+                assert "cap:c" not in told or told["cap:c"].value == ()
+            await node.decide(f"as={held}", slots=["hero"])
+            assert [record.request.exposures for record in node.node.recent._records.values()] == [{}, {}]
+
+    play(story)

@@ -1,0 +1,196 @@
+"""`edgewise explain`: one decision in full; contributions add up to the score, or are not shown."""
+
+import json
+import shutil
+from dataclasses import replace as replaced
+from pathlib import Path
+
+import numpy as np
+import pytest
+from msgspec.structs import replace
+from records import DELTAS, record_of
+
+from compiler.exporters import lightgbm as lightgbm_room
+from contracts.bundle import Bundle, write_file
+from contracts.record import DecisionRecord, Recording
+from deploy.cli import main
+from deploy.contributions import Contributions, NotOfferedError, contributions
+from deploy.outcome import OperationError
+from deploy.publish import publish
+from deploy.recording_files import write_recording
+from engine.load import LoadedBundle, load
+from engine.loaded import LoadedModel
+from engine.records import sealed
+
+ROW = np.array([0.7, 1.0, np.nan, 3.0, 7.9, 20.0], dtype=np.float32)
+
+
+@pytest.fixture(scope="module")
+def loaded(tea_bundle: Bundle) -> LoadedBundle:
+    return load(tea_bundle)
+
+
+@pytest.fixture(scope="module")
+def shop(tea_bundle: Bundle, loaded: LoadedBundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("explain")
+    (folder / "bundle.zip").write_bytes(write_file(tea_bundle))
+    publish(tea_bundle, folder / "registry", note="", now=1)
+    keep(folder / "tea.rec", record_of(loaded, 0), record_of(loaded, 1))
+    return folder
+
+
+def keep(path: Path, *records: DecisionRecord) -> None:
+    write_recording(path, [Recording(deltas=DELTAS, epoch="e"), Recording(records=records)])
+
+
+def model_of(loaded: LoadedBundle, slot: str) -> LoadedModel:
+    model = loaded.slots[slot].model
+    assert model
+    return model
+
+
+def explained(shop: Path, capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> str:
+    source = ["explain", str(shop / "tea.rec"), "--bundle", str(shop / "bundle.zip")]
+    assert main([*source, *words]) == code
+    captured = capsys.readouterr()
+    return captured.err if code else captured.out
+
+
+def test_a_decision_is_told_in_full(shop: Path, loaded: LoadedBundle, capsys: pytest.CaptureFixture[str]) -> None:
+    shelf = record_of(loaded, 1).result.decisions[1]
+    lines = explained(shop, capsys, "--decision", "r1.for-you").splitlines()
+    assert lines[0] == f"for-you: {', '.join(shelf.answer)} (tier model)"
+    assert "gate: granted personalisation" in lines
+    assert any(line.startswith("assigned: explore-more ") for line in lines)
+    assert "  visitor.orders PRESENT = 3, 0.0 days old" in lines
+    assert "  visitor.own_teas DEFAULT = []" in lines
+    at = lines.index(f"{shelf.answer[0]}:")
+    assert lines[at + 1].startswith("  score ")
+    assert lines[-1].startswith("    caffeine = ")
+    assert "    viewed = none" in [line.partition(" (")[0] for line in lines[at:]]
+
+
+def test_a_blocked_candidate_is_told_with_its_blocker(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = explained(shop, capsys, "--decision", "r1.for-you", "--candidate", "t-15").splitlines()
+    assert "t-15 was retrieved by no generator" in lines  # the feed says that it is sold out
+    report = json.loads(explained(shop, capsys, "--decision", "r1.for-you", "--candidate", "t-04", "--json"))
+    assert report["why_not"].startswith("t-04 was ")
+    assert report["details"]["candidates"][0]["item"] == "t-04"
+    assert report["details"]["is_same"] is True
+
+
+def test_contributions_add_up_to_the_score(
+    shop: Path, tea_folder: Path, loaded: LoadedBundle, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trace = record_of(loaded, 1).result.traces[1]
+    for item, score in list(zip(trace.survivors, trace.scores, strict=True))[:6]:
+        words = ["--decision", "r1.for-you", "--candidate", item, "--sources", str(tea_folder), "--json"]
+        (added,) = json.loads(explained(shop, capsys, *words))["contributions"]
+        assert added["base"] + sum(added["inputs"].values()) == pytest.approx(score, abs=1e-6)
+        assert set(added["inputs"]) == {"affinity", "is_own", "viewed", "orders", "price", "caffeine"}
+    text = explained(shop, capsys, *words[:-1])
+    assert f"    margin {added['margin']:.6g} = {added['base']:+.6g} for anybody\n" in text
+
+
+def test_a_probability_is_checked_through_the_link(tea_bundle: Bundle, tea_folder: Path, loaded: LoadedBundle) -> None:
+    likes = model_of(loaded, "for-you")
+    margin = contributions(tea_folder, tea_bundle, likes, ROW)
+    assert isinstance(margin, Contributions)
+    assert margin.difference < 1e-6
+    pretends = replaced(likes, spec=replace(likes.spec, output="probability"))
+    with pytest.raises(OperationError, match="contributions add up to 0"):
+        contributions(tea_folder, tea_bundle, pretends, ROW)
+
+
+def test_contributions_that_do_not_add_up_are_not_shown(
+    tea_bundle: Bundle, tea_folder: Path, loaded: LoadedBundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = lightgbm_room.load
+
+    def off(data: bytes, output: str, n_inputs: int) -> object:
+        native = own(data, output, n_inputs)
+        assert native.contributions
+        return replaced(native, contributions=lambda rows: native.contributions(rows) + 0.001)  # type: ignore[misc]
+
+    monkeypatch.setattr(lightgbm_room, "load", off)
+    with pytest.raises(OperationError, match="This is a bug"):
+        contributions(tea_folder, tea_bundle, model_of(loaded, "for-you"), ROW)
+
+
+def test_other_models_offer_none_and_say_so(
+    shop: Path, tea_bundle: Bundle, tea_folder: Path, loaded: LoadedBundle, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(NotOfferedError):
+        contributions(tea_folder, tea_bundle, model_of(loaded, "hero"), np.zeros(3, dtype=np.float32))
+    text = explained(shop, capsys, "--decision", "r1.hero", "--sources", str(tea_folder))
+    assert "not all can be told: for sklearn models like story no exact contributions are offered" in text
+    assert "    weight = " in text
+
+
+def test_contributions_come_from_the_file_that_the_bundle_was_made_of(
+    shop: Path, tea_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = Path(shutil.copytree(tea_folder, tmp_path / "tea"))
+    file = other / "models/likes.txt"
+    file.write_text(file.read_text().replace("tree\n", "tree\n\n", 1))
+    told = explained(shop, capsys, "--decision", "r1.for-you", "--sources", str(other), code=4)
+    assert "is not the file that this bundle was made from" in told
+
+
+def test_a_page_without_consent_is_told(shop: Path, loaded: LoadedBundle, capsys: pytest.CaptureFixture[str]) -> None:
+    keep(shop / "anonymous.rec", record_of(loaded, 1, granted=(), units={}))
+    words = ["--decision", "r1.for-you", "--bundle", str(shop / "bundle.zip")]
+    assert main(["explain", str(shop / "anonymous.rec"), *words]) == 0
+    text = capsys.readouterr().out
+    assert "because the visitor has not granted a purpose that the slot needs" in text
+    assert "gate: granted nothing; nobody in particular: no unit, so no assignment" in text
+    assert "visitor.orders WITHHELD = 0\n" in text
+
+
+def test_masked_values_and_missing_deltas_are_told(
+    shop: Path, loaded: LoadedBundle, tea_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = record_of(loaded, 1)
+    held = {name: value for name, value in record.visitor.items() if name != "orders"}
+    keep(shop / "masked.rec", sealed(replace(record, visitor=held, masked=("visitor.orders",))))
+    words = ["--decision", "r1.for-you", "--registry", str(shop / "registry")]
+    assert main(["explain", str(shop / "masked.rec"), *words, "--sources", str(tea_folder), "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["problem"] == "the record does not hold visitor.orders"
+    assert report["contributions"] == []
+    write_recording(shop / "short.rec", [Recording(records=(record,))])
+    assert main(["explain", str(shop / "short.rec"), *words]) == 0
+    assert "not all can be told: the recording lacks delta 1 of table teas" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("decision", "code", "told"),
+    [
+        ("nobody.hero", 4, "has no decision nobody.hero: records come seconds after answers"),
+        ("r1.heron", 2, "that page has no decision r1.heron, only r1.hero, r1.for-you, r1.delivery"),
+    ],
+)
+def test_an_unknown_decision_is_told(
+    decision: str, code: int, told: str, shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert told in explained(shop, capsys, "--decision", decision, code=code)
+
+
+def test_an_altered_record_explains_nothing(
+    shop: Path, loaded: LoadedBundle, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keep(shop / "altered.rec", replace(record_of(loaded, 1), node="x"))
+    words = ["--decision", "r1.hero", "--bundle", str(shop / "bundle.zip")]
+    assert main(["explain", str(shop / "altered.rec"), *words]) == 2
+    assert "r1.hero explains nothing: the record was altered" in capsys.readouterr().err
+
+
+def test_without_its_bundle_the_trace_is_told(
+    shop: Path, loaded: LoadedBundle, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keep(shop / "elsewhere.rec", sealed(replace(record_of(loaded, 1), revision="sha256:0")))
+    words = ["--decision", "r1.hero", "--bundle", str(shop / "bundle.zip")]
+    assert main(["explain", str(shop / "elsewhere.rec"), *words]) == 0
+    text = capsys.readouterr().out
+    assert text.startswith("hero: ")
+    assert text.endswith("not all can be told: its bundle sha256:0 was not given\n")

@@ -1,0 +1,115 @@
+"""What is kept is what would be made anew, whatever the feed does in between."""
+
+import numpy as np
+from builders import NOW, RULES, TABLE, Shop, batch, columns, const, model, read, slot
+from graphs import weighed
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from contracts.features import Cursor, FeatureDelta, Root
+from contracts.slots import Filter
+from engine.guard import guard, held_by, item_guard
+from engine.load import LoadedBundle
+from engine.memo import Memo
+from engine.programs.values import Batch, Scope
+from engine.retrieve import retrieve
+from engine.score import matrix
+
+DEAR = columns("dear", "bool", ("greater_int64", "bool", read(Root.ITEM, "price", "int"), const(150)))
+ROWS = np.arange(5, dtype=np.int64)
+
+
+def shop() -> LoadedBundle:
+    spec = slot(guards=("dear", "has_margin"), model="m", retrieve=(Filter(where="in_stock", order="price", limit=3),))
+    table = {**TABLE}
+    rules = (*RULES, DEAR)
+    models = (model("price", "by_margin"),)
+    live = ("price", "stock", "margin")
+    return Shop(
+        slots=(spec,), rules=rules, table=table, models=models, graphs={"m": weighed(1.0, 1.0)}, live=live
+    ).load()
+
+
+values = st.fixed_dictionaries(
+    {},
+    optional={
+        "price": st.none() | st.integers(0, 600),
+        "stock": st.none() | st.integers(0, 2),
+        "margin": st.none() | st.floats(-1, 1),
+    },
+)
+deltas = st.builds(
+    lambda entity, changed, ahead: FeatureDelta(
+        table="products", seq=1, entity=entity, as_of=NOW + ahead, values=changed
+    ),
+    st.sampled_from("abcdez"),
+    values,
+    st.sampled_from([-1, 0, 5]),
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.lists(deltas, max_size=3), st.booleans(), st.sampled_from([NOW, NOW + 5])), max_size=6))
+def test_whatever_the_feed_brings_nothing_kept_is_out_of_date(
+    steps: list[tuple[list[FeatureDelta], bool, int]],
+) -> None:
+    loaded = shop()
+    snapshot, chosen = loaded.snapshot, loaded.slots["shelf"]
+    assert chosen.model is not None
+    for changes, is_asked, now in steps:
+        snapshot = snapshot.with_deltas(changes, Cursor())
+        if not is_asked:
+            continue
+        table = snapshot.tables["products"]
+        scope = Scope(now, frozenset(), {}, {}, {})
+        for rule in chosen.guards:
+            kept = item_guard(rule, scope, table)
+            assert kept is None or kept.tolist() == held_by(rule.run(Batch(scope, table, ROWS))).tolist()
+        whole = Batch(scope, table, ROWS)
+        anew = np.column_stack([_filled(each.run(whole)) for each in chosen.model.inputs])
+        assert np.array_equal(matrix(chosen.model, whole), anew.astype(np.float32), equal_nan=True)
+        first = retrieve(chosen, scope, snapshot)
+        table.memo.wholes.clear()
+        assert retrieve(chosen, scope, snapshot).rows.tolist() == first.rows.tolist()
+
+
+def _filled(computed: object) -> np.ndarray:
+    values = computed.values.astype(np.float64)  # type: ignore[attr-defined]
+    if computed.errors is not None:  # type: ignore[attr-defined]
+        values[computed.errors] = np.nan  # type: ignore[attr-defined]
+    return values
+
+
+def test_what_is_kept_is_made_while_the_bundle_is_loaded() -> None:
+    memo = shop().snapshot.tables["products"].memo
+    assert set(memo.by_row) == {"guard dear", "guard has_margin", "inputs of m"}
+    assert set(memo.wholes) == {"filter in_stock price"}
+
+
+def test_only_what_changed_is_made_again() -> None:
+    asked: list[list[int]] = []
+
+    def make(rows: np.ndarray) -> np.ndarray:
+        asked.append(rows.tolist())
+        return rows * 2.0
+
+    one, other, newer = object(), object(), object()
+    memo = Memo()
+    assert memo.rows("k", (one, other), 4, make).tolist() == [0.0, 2.0, 4.0, 6.0]
+    memo.rows("k", (one, other), 4, make)
+    changed = {one: (newer, np.array([2, 1, 2], dtype=np.int64))}
+    after = memo.after(changed).after({object(): (object(), np.array([3], dtype=np.int64))})
+    assert after.rows("k", (newer, other), 4, make).tolist() == [0.0, 2.0, 4.0, 6.0]
+    after.rows("k", (newer, other), 4, make)
+    memo.rows("k", (one, other), 4, make)
+    assert asked == [[0, 1, 2, 3], [1, 2]]
+
+
+def test_an_item_that_changed_is_guarded_by_what_it_is_now() -> None:
+    loaded = shop()
+    given_ = batch(loaded)
+    assert guard(loaded.slots["shelf"], given_).blockers == {"a": "dear", "e": "has_margin"}
+    delta = FeatureDelta(table="products", seq=1, entity="b", as_of=NOW, values={"price": 1})
+    table = loaded.snapshot.with_deltas([delta], Cursor()).tables["products"]
+    after = guard(loaded.slots["shelf"], Batch(given_.scope, table, given_.rows)).blockers
+    assert after == {"a": "dear", "b": "dear", "e": "has_margin"}
