@@ -72,10 +72,7 @@ def _said(branch: _Branch, scope: Scope) -> str:
 
 
 def _are_real(names: tuple[FeatureSpec, ...], scope: Scope) -> bool:
-    for spec in names:  # a plain loop: this runs for every sentence of a page
-        if status_of(spec, scope) is not Status.PRESENT:
-            return False
-    return True
+    return all([status_of(spec, scope) is Status.PRESENT for spec in names])
 
 
 def _branch(rule: Rule, personal: dict[tuple[Root, str], FeatureSpec], plan: _Plan) -> _Branch:

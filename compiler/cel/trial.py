@@ -8,15 +8,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+import msgspec
+
 from compiler.cel.lower import Lowering
 from compiler.cel.schema import bare_environment
 from compiler.cel.tree import Apply, Name, Select, Tree, read_tree
 from compiler.diagnostics import CompileError
 from compiler.places import SourceText, Text
 from contracts.errors import EdgewiseError
-from contracts.rule_ir import Const, Dispatch, Form, Node, Rule, Variable
+from contracts.rule_ir import Const, Dispatch, Form, ListOf, MapOf, Node, Rule, Variable
 from engine.programs.functions.conversion import TYPE_NAMES
 from engine.programs.types import CelType
+from engine.programs.verify import children
 
 _UNDECLARED = re.compile(r"undeclared reference to '([^']+)'")
 
@@ -79,6 +82,13 @@ class _TrialLowering(Lowering):
         self._scope += variables.items()
         self._given = len(variables)
         self._container = container
+
+    def _node(self, tree: Tree) -> Node:
+        """A list or map of what is left open is open itself, whatever the checker says of it."""
+        node = super()._node(tree)
+        if isinstance(node, ListOf | MapOf) and any("dyn" in self.nodes[part].type for part in children(node)):
+            return msgspec.structs.replace(node, type="dyn")
+        return node
 
     def _open_call(self, tree: Apply | Select, name: str, args: tuple[int, ...]) -> Node:
         return Dispatch(name=name, args=args, at=tree.at)

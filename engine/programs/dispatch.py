@@ -55,18 +55,22 @@ def dispatched(name: str, args: Sequence[RequestProgram]) -> RequestProgram:
 
 
 def _takes(param: CelType, value: CelValue) -> bool:
-    if param.name in VARIABLES or param.name == "dyn":
-        return True
-    if param.name != kind_of(value):
-        return False
+    kind = kind_of(value)
+    if param.name != kind:
+        return param.name in VARIABLES or param.name == "dyn"
     match value:
         case OptionalValue():
-            return all(_takes(param.of[0], held) for held in value.held)
+            return all(_holds(param.of[0], held) for held in value.held)
         case tuple():
-            return all(_takes(param.of[0], item) for item in value)
+            return all(_holds(param.of[0], item) for item in value)
         case Mapping():
-            return all(_takes(param.of[0], key) and _takes(param.of[1], item) for key, item in value.items())
+            return all(_holds(param.of[0], key) and _holds(param.of[1], item) for key, item in value.items())
     return True
+
+
+def _holds(param: CelType, value: CelValue) -> bool:
+    """Whether a list or map of such values may hold this one: numbers of any kind stand for each other there."""
+    return _takes(param, value) or (param.name in _NUMBERS and kind_of(value) in _NUMBERS)
 
 
 def _across(name: str, values: Sequence[CelValue], kinds: Sequence[str]) -> CelValue:

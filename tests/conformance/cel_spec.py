@@ -32,7 +32,8 @@ def fetch() -> None:
     with tarfile.open(FOLDER / archive) as packed:
         packed.extract(_MODULE, FOLDER, filter="data")
     (FOLDER / "package.json").write_text('{"type": "module"}')
-    script = f"import {{tests}} from './{_MODULE}'; process.stdout.write(JSON.stringify(tests))"
+    signed = "const signed = (_, value) => Object.is(value, -0) ? '-0' : value;"  # JSON would drop the sign
+    script = f"import {{tests}} from './{_MODULE}'; {signed} process.stdout.write(JSON.stringify(tests, signed))"
     printed = subprocess.run(
         ["node", "--input-type=module", "-e", script], cwd=FOLDER, check=True, capture_output=True, text=True
     ).stdout

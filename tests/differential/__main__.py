@@ -8,9 +8,9 @@ from pathlib import Path
 from tqdm import tqdm
 
 from .compare import Comparison
+from .fuzz_report import told
 from .ir_fuzz import fuzz_ir
 from .reference import Reference
-from .report import told
 
 TEMPLATE, STOREFRONT = Path("deploy/template"), Path("bundles/storefront")
 

@@ -15,10 +15,10 @@ from engine.programs.values import CelValue
 from . import deviations
 from .columns import disagreement
 from .expressions import Generator
+from .fuzz_report import Difference, Report
 from .ours import Compiled, Pipeline, Refused
 from .outcomes import ERROR, GIVEN_UP, Outcome, has_nul, outcome_of, readable, same
 from .reference import LACKING, Reference
-from .report import Difference, Report
 from .shrinking import shrunk
 from .spelling import Term
 from .vocabulary import Vocabulary

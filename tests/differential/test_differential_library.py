@@ -7,10 +7,10 @@ from random import Random
 import pytest
 from differential.compare import Comparison
 from differential.deviations import DEVIATIONS, Deviation, known
+from differential.fuzz_report import told
 from differential.ours import Compiled, Pipeline
 from differential.outcomes import ERROR, outcome_of, same
 from differential.reference import LACKING, Reference
-from differential.report import told
 from differential.worlds import draw_world
 
 from engine.programs.functions import FUNCTIONS

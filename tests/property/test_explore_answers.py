@@ -78,7 +78,9 @@ def slot_of(case: Case, policy: LoadedPolicy, shadow_policy: LoadedPolicy | None
         pins=tuple(Pin(item=case.ids[item], position=position) for position, item in case.pins),
     )
     rules = dict.fromkeys(("eligible", "model", "score", "objective", "offer", "why", "fallback"))
-    lists: dict[str, tuple[()]] = dict.fromkeys(("generators", "guards", "boosts", "payload"), ())
+    lists: dict[str, tuple[()]] = dict.fromkeys(
+        ("generators", "guards", "caps", "other_models", "terms", "boosts", "payload"), ()
+    )
     return LoadedSlot(spec, KINDS["ranking"], policy, shadow_policy, **rules, **lists)  # type: ignore[arg-type]
 
 

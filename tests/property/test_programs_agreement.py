@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from differential.columns import disagreement
 from differential.compare import Comparison
+from differential.fuzz_report import told
 from differential.ours import Compiled, Pipeline, computed
-from differential.report import told
 from differential.worlds import ROWS, draw_world
 
 from contracts.errors import ExpiredError, MissingError, RuleError
