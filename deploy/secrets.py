@@ -1,4 +1,4 @@
-"""The secrets that origin and edge of one installation share: keys of cookies, pseudonyms, QA tokens; operator token."""
+"""The secrets that origin and edge of one installation share: cookie key, pseudonym key, QA key, operator token."""
 
 import base64
 import os

@@ -1,8 +1,8 @@
 """`make bench-engine`: where the time of one decision goes, stage by stage, beside the bare run of its model.
 
 One process, no network. Inputs rotate, because a scorer that sees one input over and over looks faster than it is; the
-bare runs get the very matrices that the decisions had, one after the other with them. Times are medians in microseconds.
-`decide` itself tells when a stage begins: it asks whether time is out.
+bare runs get the very matrices that the decisions had, one after the other with them. Times are medians in
+microseconds. `decide` itself tells when a stage begins: it asks whether time is out.
 """
 
 import argparse
