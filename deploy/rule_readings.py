@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
 from compiler.reading.expressions import Expression
 from contracts.catalog import TableSpec
@@ -10,12 +9,12 @@ from contracts.codec import encode_json
 from contracts.errors import RuleError
 from contracts.rule_ir import Read, Rule
 from engine.loaded import LoadedBundle
+from engine.programs.functions.instants import timestamp_text
 from engine.programs.plan import plan_request
 from engine.programs.values import CelValue, Scope, Timestamp
 from engine.snapshot import Table
 
 _SHOWN_CHARS = 80
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -69,6 +68,6 @@ class Readings:
 
 def _shown(value: CelValue) -> str:
     if isinstance(value, Timestamp):
-        return (_EPOCH + timedelta(microseconds=value // 1000)).isoformat()
+        return timestamp_text(value)
     text = encode_json(value).decode()
     return text if len(text) <= _SHOWN_CHARS else text[:_SHOWN_CHARS] + "..."

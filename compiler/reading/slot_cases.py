@@ -29,6 +29,7 @@ from contracts.catalog import ID
 from contracts.decision import Cause, Tier
 
 _Items: TypeAlias = tuple[str, ...] | None
+_WITHIN = ("includes", "never", "payload", "why")  # what holds of any answer when it is empty
 _EXPECTED = ("tier", "cause", "blockers", "order", "first", "includes", "never", "payload", "why")
 
 
@@ -99,7 +100,8 @@ class _Reading:
     def _read_expectation(self, value: Value, log: Log) -> SlotExpectation:
         for name, entry in self._made_up.items():
             self._check_made_up(name, entry, log)
-        if not fields.table_of(value, log):
+        read = fields.table_of(value, log)
+        if all(name in _WITHIN and _is_empty(entry) for name, entry in read.items()):
             log.append(say.nothing_expected(value.key, self._heading.name, _EXPECTED))
         expect, item = Fields(value, "what is expected of a slot", log), self._in_question
         items = fields.distinct(fields.many(item))
@@ -175,3 +177,11 @@ def _by_item(item: Reader[str], reader: Reader[fields.T]) -> Reader[dict[str, fi
         return fields.table(reader)(value, log)
 
     return read
+
+
+def _is_empty(value: Value) -> bool:
+    """Whether there is nothing in a list or table, or only what is empty itself."""
+    parts = (
+        value.raw.values() if isinstance(value.raw, Mapping) else value.raw if isinstance(value.raw, tuple) else None
+    )
+    return parts is not None and all(map(_is_empty, parts))

@@ -259,6 +259,14 @@ def test_a_rules_value_is_of_a_type_that_its_place_allows(
             "4:11 E706 item `new` is not in table `teas`, and lacks `title`, `kind`, `price`, `cost`, `caffeine` and",
         ),
         ('slot = "hero"\nitem = "t-01"\nexpect = { tier = "model" }', "3:1 E104 a case has no key `item` = did you me"),
+        (
+            'slot = "hero"\nexpect = { never = [] }',
+            "3:1 E704 case `c` expects nothing = expect one or more of `tier`, `cause`",
+        ),
+        (
+            'slot = "hero"\nexpect = { includes = [], why = {}, payload = {} }',
+            "3:1 E704 case `c` expects nothing = expect one or more of `tier`, `cause`",
+        ),
         ('slot = "for-you"\nexpect = { blockers = {} }', "3:23 E704 case `c` names no item that `blockers` could be"),
         ('rule = "in_stock"\nexpect = { value = 1 }', "3:20 E106 `c.expect.value` must be true or false, not 1"),
         ('rule = "in_stock"\nexpect = {}', "3:1 E704 case `c` expects nothing = expect one or more of `value` and"),
