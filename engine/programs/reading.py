@@ -84,13 +84,16 @@ def _quick(spec: FeatureSpec, kind: type, read: RequestProgram) -> RequestProgra
         return read if spec.max_age_s is not None else _quick_visitor(name, purpose, kind, read)
     if purpose is not None:
         return read
-    is_request = spec.root is Root.REQUEST
 
-    def run(scope: Scope) -> CelValue:
-        value = (scope.request if is_request else scope.visitor_state).get(name)
+    def of_request(scope: Scope) -> CelValue:
+        value = scope.request.get(name)
         return value if type(value) is kind else read(scope)
 
-    return run
+    def of_state(scope: Scope) -> CelValue:
+        value = scope.visitor_state.get(name)
+        return value if type(value) is kind else read(scope)
+
+    return of_request if spec.root is Root.REQUEST else of_state
 
 
 def _quick_visitor(name: str, purpose: str | None, kind: type, read: RequestProgram) -> RequestProgram:

@@ -117,7 +117,7 @@ def _identity(key: CelValue) -> Hashable:
     return key if type(key) in _KEY_TYPES else object()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)  # not frozen: one is made for each request and row, and freezing costs half of it
 class Scope:
     """The values of one request by root; `now` in microseconds. With a `table` and `row`, `item` may be read too.
 
