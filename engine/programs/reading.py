@@ -99,12 +99,13 @@ def _quick(spec: FeatureSpec, kind: type, read: RequestProgram) -> RequestProgra
 def _quick_visitor(name: str, purpose: str | None, kind: type, read: RequestProgram) -> RequestProgram:
     def run(scope: Scope) -> CelValue:
         entry = scope.visitor.get(name)
-        is_open = purpose is None or purpose in scope.granted
-        if entry is None or entry.as_of > scope.now or not is_open or type(entry.value) is not kind:
+        if entry is None or entry.as_of > scope.now or type(entry.value) is not kind:
             return read(scope)
         return entry.value
 
-    return run
+    if purpose is None:
+        return run
+    return lambda scope: run(scope) if purpose in scope.granted else read(scope)
 
 
 def item(spec: ColumnSpec) -> RequestProgram:

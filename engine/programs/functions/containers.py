@@ -41,6 +41,8 @@ def has_key(mapping: CelValue, key: CelValue) -> bool:
 
 def entry(mapping: CelValue, key: CelValue) -> CelValue:
     """The value of a key. Raises `RuleError` when there is none."""
+    if type(mapping) is dict and type(key) is str and key in mapping:  # nearly all maps are such
+        return mapping[key]
     if has_key(mapping, key):
         return mapping[key]  # type: ignore[index]
     raise RuleError(f"the map has no key {key!r}")
