@@ -17,6 +17,7 @@ from contracts.features import FeatureSchema, FeatureSpec, Root, ValueType
 from contracts.record import DecisionRecord
 from contracts.slots import PolicySpec
 from edge.qa import COOKIE, Token, signed
+from edge.spool import Kind
 from engine.hashing import split
 
 HOUR_US = 3600 * 1_000_000
@@ -154,6 +155,7 @@ def test_a_token_shows_the_arm_or_the_holdout_that_it_names_and_is_flagged(divid
             assert (await group(node, held))[0] is True
             assert latest(node).request.qa is None
             await met(node.client, held, 3)
+            await node.spooled(Kind.RECORD, 7)
             await node.turns("uplink")
             events = divided.origin.events
             assert [events[name].is_qa for name in ("e1", "e2", "e3")] == [True, True, False]
