@@ -23,7 +23,7 @@ from contracts.bundle import (
 from contracts.codec import encode
 from contracts.fallback import FallbackTable
 from contracts.features import FeatureSchema
-from contracts.rule_ir import IR_VERSION, Call, MacroCall, Rule, RuleIR
+from contracts.rule_ir import IR_VERSION, Call, Has, MacroCall, Read, Rule, RuleIR
 from contracts.slots import PolicySpec, SlotSet
 from engine.caps import synced_feature
 
@@ -104,6 +104,7 @@ def _capabilities(parts: Parts) -> Iterator[str]:
     for rule in parts.rules.values():
         yield from (f"function/{node.function}" for node in rule.nodes if isinstance(node, Call))
         yield from (f"macro/{node.macro}" for node in rule.nodes if isinstance(node, MacroCall))
+        yield from (f"root/{node.root}" for node in rule.nodes if isinstance(node, Read | Has))
     for slot in sources.slots.values():
         yield f"kind/{slot.spec.kind}"
         yield from (f"generator/{generator.__struct_config__.tag}" for generator in slot.spec.retrieve)

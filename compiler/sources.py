@@ -22,6 +22,7 @@ from compiler.reading.rights import Grant, conditions
 from compiler.reading.rules import NamedRule, read_rules
 from compiler.reading.slots import Declared, SlotSource, check_caps, read_slot
 from compiler.reading.tables import TableSource
+from compiler.reading.values import places_of
 from contracts.experiments import ExperimentSpec
 from contracts.features import FeatureSchema
 
@@ -39,6 +40,7 @@ __all__ = [
 ]
 
 CONFIG_FILE = "edgewise.toml"
+_FOLDERS = ("rules", "slots", "models")
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,8 @@ class Sources:
 
     `rights` says who may be decided for.
     `precompute_now` (microseconds) is the instant of the fallback tables, `max_rows` bounds each. `lock` maps a
-    file (relative) to the SHA-256 (hex) it must have; `batch` and `site` are relative paths.
+    file (relative) to the SHA-256 (hex) it must have; `batch` and `site` are relative paths. `places` says where the
+    values of the config stand, by path.
     """
 
     folder: Path
@@ -66,6 +69,7 @@ class Sources:
     max_rows: int
     max_staleness_s: int | None
     lock: Mapping[str, str]
+    places: Mapping[str, Where]
     batch: str | None
     site: str | None
 
@@ -80,10 +84,13 @@ class Surveyed:
 
 @dataclass(frozen=True)
 class _Documents:
+    """Files by their names. `unread` are, by folder, those that are no TOML, as empty documents: they may be named."""
+
     config: Value
     rules: Mapping[str, Value]
     slots: Mapping[str, Value]
     models: Mapping[str, Value]
+    unread: Mapping[str, Mapping[str, Value]]
     lock: SourceText
 
 
@@ -96,22 +103,22 @@ def read_sources(folder: Path) -> Sources:
 
 
 def survey(folder: Path) -> Surveyed:
-    """Reads a bundle's folder as far as possible. Raises `CompileError` when a file is not even TOML."""
+    """Reads a bundle's folder as far as possible. Raises `CompileError` when `edgewise.toml` is not even TOML."""
     log: Log = []
-    documents = _read_documents(folder)
+    documents = _read_documents(folder, log)
     config = Fields(documents.config, "a bundle", log)
     declared = read_declarations(config, folder, log)
     written = read_rules(documents.rules, log)
-    names = Declared(declared.tables, declared.schema, written, tuple(documents.models))
-    slots = {name: read_slot(name, value, names, log) for name, value in documents.slots.items()}
-    check_caps(slots, log)
+    slots = _read_slots(documents, declared, written, log)
     models = {name: read_model(name, value, _users(slots, name), log) for name, value in documents.models.items()}
+    models |= {name: read_model(name, value, (), []) for name, value in documents.unread["models"].items()}
     rules = _named_rules(written, slots, log) | by_name(each for slot in slots.values() for each in slot.expressions)
     rules |= by_name(each for model in models.values() for each in model.expressions) | conditions(declared.rights)
     wiring = read_wiring(config, declared, {name: slot.spec for name, slot in slots.items()})
     config.close()
     lock = read_lock(documents.lock, log)
-    return Surveyed(_assemble(folder, declared, slots, models, rules, wiring, lock), tuple(log))
+    places = places_of(documents.config)
+    return Surveyed(_assemble(folder, declared, slots, models, rules, wiring, lock, places), tuple(log))
 
 
 def _assemble(
@@ -122,6 +129,7 @@ def _assemble(
     rules: Mapping[str, Expression],
     wiring: Wiring,
     lock: Mapping[str, str],
+    places: Mapping[str, Where],
 ) -> Sources:
     return Sources(
         folder=folder,
@@ -140,14 +148,26 @@ def _assemble(
         max_rows=wiring.max_rows,
         max_staleness_s=declared.max_staleness_s,
         lock=lock,
+        places=places,
         batch=wiring.batch,
         site=wiring.site,
     )
 
 
+def _read_slots(
+    documents: _Documents, declared: Declarations, written: Mapping[str, NamedRule], log: Log
+) -> dict[str, SlotSource]:
+    unread = documents.unread
+    models = (*documents.models, *unread["models"])
+    names = Declared(declared.tables, declared.schema, written, models, has_all_rules=not unread["rules"])
+    slots = {name: read_slot(name, value, names, log) for name, value in documents.slots.items()}
+    check_caps(slots, log)
+    return slots | {name: read_slot(name, value, names, []) for name, value in unread["slots"].items()}
+
+
 def _users(slots: Mapping[str, SlotSource], model: str) -> tuple[str, ...]:
     """The tables of the slots that use a model."""
-    users = [slot.spec for slot in slots.values() if model in (slot.spec.model, *slot.spec.other_models)]
+    users = [slot.spec for slot in slots.values() if model in slot.spec.models]
     return tuple(dict.fromkeys(spec.table for spec in users))
 
 
@@ -166,17 +186,22 @@ def _named_rules(written: Mapping[str, NamedRule], slots: Mapping[str, SlotSourc
     return rules
 
 
-def _read_documents(folder: Path) -> _Documents:
-    """Every file of the bundle, parsed. Raises `CompileError` naming all files that are not TOML."""
-    log: Log = []
+def _read_documents(folder: Path, log: Log) -> _Documents:
+    """Every file of the bundle, parsed. Raises `CompileError` when there is no config to read the others by."""
     if not (folder / CONFIG_FILE).is_file():
         raise CompileError([say.no_bundle(str(folder), CONFIG_FILE)])
     config = _read_document(folder, folder / CONFIG_FILE, log)
-    rules, slots, models = (read_folder(folder, name, log) for name in ("rules", "slots", "models"))
-    lock = SourceText(LOCK_FILE, _text_of(folder, folder / LOCK_FILE, log))
-    if config is None or log:
+    rules, slots, models = read = [read_folder(folder, name, log) for name in _FOLDERS]
+    lock = SourceText(LOCK_FILE, _text_of(folder, folder / LOCK_FILE, log) or "")
+    if config is None:
         raise CompileError(log)
-    return _Documents(config, rules, slots, models, lock)
+    unread = {name: _unread(folder, name, known) for name, known in zip(_FOLDERS, read, strict=True)}
+    return _Documents(config, rules, slots, models, unread, lock)
+
+
+def _unread(folder: Path, name: str, read: Mapping[str, Value]) -> dict[str, Value]:
+    places = {path.stem: Where(f"{name}/{path.name}", 1, 1) for path in sorted((folder / name).glob("*.toml"))}
+    return {stem: Value({}, "", where, where) for stem, where in places.items() if stem not in read}
 
 
 def read_folder(folder: Path, name: str, log: Log) -> dict[str, Value]:
@@ -186,15 +211,16 @@ def read_folder(folder: Path, name: str, log: Log) -> dict[str, Value]:
 
 
 def _read_document(folder: Path, path: Path, log: Log) -> Value | None:
+    text = _text_of(folder, path, log)
     try:
-        return read_toml(path.relative_to(folder).as_posix(), _text_of(folder, path, log))
+        return None if text is None else read_toml(path.relative_to(folder).as_posix(), text)
     except TomlError as error:
         log.append(say.not_toml(error.where, error.message))
         return None
 
 
-def _text_of(folder: Path, path: Path, log: Log) -> str:
-    """The text of a file, none if it is absent."""
+def _text_of(folder: Path, path: Path, log: Log) -> str | None:
+    """The text of a file, empty if it is absent, None if it is no text."""
     if not path.exists():
         return ""
     data = path.read_bytes()
@@ -203,4 +229,4 @@ def _text_of(folder: Path, path: Path, log: Log) -> str:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         log.append(say.not_utf8(Where(path.relative_to(folder).as_posix(), line, 1)))
-        return ""
+        return None

@@ -54,6 +54,7 @@ class Root(StrEnum):
     VISITOR = "visitor"
     ITEM = "item"
     SCORE = "score"
+    SCORES = "scores"
 
 
 class FoldWindow(StrEnum):

@@ -184,16 +184,11 @@ class PayloadField(Contract, frozen=True):
 
 
 class Term(Contract, frozen=True):
-    """One part of a composite objective: `weight` times what its rule gives.
-
-    `model` names one of the slot's `other_models`, whose score the rule then reads as `score`. In tier `rules` there
-    is no such score, and the term is left out.
-    """
+    """One part of a composite objective: `weight` times what its rule gives."""
 
     name: str
     weight: float
     rule: str
-    model: str | None = None
 
 
 class SlotSpec(Contract, frozen=True):
@@ -201,10 +196,10 @@ class SlotSpec(Contract, frozen=True):
 
     `guards` block what they do not hold for; `score` is the static score of tier `rules`; `objective` turns
     scores into what is sorted, as one rule or as the sum of `terms` (default: the score itself); `boosts` are added to
-    it. `model` gives the score; `other_models` run over the same candidates. `decision_right` says of which kind the
-    decision is: `SlotSet` says who grants it. `plain` is static content that
-    references no item, price or offer. `offer` computes an offer id, `why` the sentence a shopper may read.
-    `shadow` is a second policy: it decides too and is logged, while what `policy` answers is served.
+    it. `model` gives the score; `other_models` run over the same candidates, and what each of them says is read as
+    `scores.<model>`. `decision_right` says of which kind the decision is: `SlotSet` says who grants it. `plain` is
+    static content that references no item, price or offer. `offer` computes an offer id, `why` the sentence a shopper
+    may read. `shadow` is a second policy: it decides too and is logged, while what `policy` answers is served.
     """
 
     name: str
@@ -237,6 +232,17 @@ class SlotSpec(Contract, frozen=True):
     offer: str | None = None
     why: str | None = None
     fallback_keys: tuple[str, ...] = ()
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """All models that score its candidates, the one that gives `score` first."""
+        return (*(() if self.model is None else (self.model,)), *self.other_models)
+
+    @property
+    def ranking(self) -> tuple[str, ...]:
+        """The rules that run after scoring."""
+        objective = () if self.objective is None else (self.objective,)
+        return (*objective, *(term.rule for term in self.terms), *self.boosts)
 
 
 class SlotSet(Contract, frozen=True):

@@ -1,7 +1,7 @@
 """What explains a rule's answer: where it stands, its expression, and the value of everything that it reads. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from compiler.reading.expressions import Expression
 from contracts.catalog import TableSpec
@@ -32,9 +32,11 @@ class Readings:
         """The table as declared."""
         return next(spec for spec in self.loaded.catalog.tables if spec.name == self.table.name)
 
-    def at(self, item: str | None, score: float | None = None) -> Scope:
+    def at(self, item: str | None, score: float | None = None, scores: Mapping[str, float] | None = None) -> Scope:
         """The scope with `item` being this row, if there is one."""
-        return self.scope if item is None else self.scope.at(self.table, self.table.row_of[item], score)
+        if item is None:
+            return self.scope
+        return replace(self.scope.at(self.table, self.table.row_of[item], score), scores=scores)
 
     def run(self, name: str, scope: Scope) -> CelValue:
         """The rule's value. Raises `RuleError`."""

@@ -107,7 +107,7 @@ def _try_rule(case: RuleCase, subject: Subject) -> tuple[Difference, ...]:
         table = with_rows(table, {case.item: case.row})
     scope = scope_of(_page(case.given, ()), _snapshot(case.given, loaded, table), loaded)
     readings = Readings(subject.rules, subject.sources.rules, loaded, scope, table)
-    at = readings.at(case.item, case.score)
+    at = readings.at(case.item, case.score, case.scores)
     value, error = None, None
     try:
         value = readings.run(case.rule, at)

@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 import numpy as np
 
 from contracts.errors import NotRunnableError
-from contracts.features import ValueType
+from contracts.features import Root, ValueType
 from contracts.rule_ir import IR_VERSION
 from engine.folds import FOLDS
 from engine.generators import GENERATORS
@@ -25,6 +25,7 @@ CAPABILITIES: frozenset[str] = frozenset(
         f"ir/{IR_VERSION}",
         *(f"function/{name}" for name in FUNCTIONS),
         *(f"macro/{name}" for name in MACROS),
+        *(f"root/{root}" for root in Root),
         *(f"scorer/{name}" for name in SCORERS),
         *(f"policy/{name}" for name in POLICIES),
         *(f"kind/{name}" for name in KINDS),

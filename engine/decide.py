@@ -94,7 +94,7 @@ def _survivors(turn: Turn, tier: Tier) -> Batch:
         turn.check(Stage.RETRIEVE)
         retrieved = retrieve(turn.slot, turn.scope, turn.snapshot)
         guarded = guard(turn.slot, Batch(turn.scope, turn.table, retrieved.rows), turn.request.exposures)
-        turn.notes.candidates(retrieved, Batch(turn.scope, turn.table, guarded.rows), guarded)
+        turn.notes.candidates(retrieved, guarded)
     if tier is Tier.MODEL and turn.notes.expired is not None:
         raise turn.notes.expired
     if turn.notes.batch is None or not len(turn.notes.batch.rows):
@@ -119,7 +119,7 @@ def _from_fallback(turn: Turn) -> Decision:
     batch = Batch(turn.scope, turn.table, np.unique(np.array(rows, dtype=np.int64)))
     guarded = guard(turn.slot, batch, turn.request.exposures)
     turn.notes.blockers.update(guarded.blockers)
-    allowed = frozenset(guarded.rows.tolist())
+    allowed = frozenset(guarded.batch.rows.tolist())
     shown = [row for row in rows if row in allowed][: turn.slot.kind.positions(turn.slot.spec.size)]
     if not shown:
         raise RefusedError(Cause.NO_CANDIDATE)

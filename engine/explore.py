@@ -13,17 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contracts.decision import DecisionRequest, Draw, Shadow
-from contracts.features import Status
 from contracts.slots import Sticky
 from engine import hashing
 from engine.fallback import key_text
 from engine.loaded import LoadedPolicy, LoadedSlot
 from engine.policies import Field, LoadedWeights, Step, picked, read_weights
+from engine.programs.reading import unreadable
 from engine.programs.values import Batch
 from engine.rerank import Ranked
+from engine.snapshot import Array
 
 _UNITS = tuple(reversed(Sticky))  # widest first
-_Choose: TypeAlias = Callable[[int, NDArray[np.float64]], int]
+_Choose: TypeAlias = Callable[[int, NDArray[np.bool_]], tuple[int, float]]  # what a position gets, and how likely
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +43,16 @@ class Drawn:
 def explore(slot: LoadedSlot, policy: LoadedPolicy, ranked: Ranked, seed: str, taken: Collection[str]) -> Drawn:
     """Draws the answer; `taken` are ids that earlier slots of the page show. Empty when nothing is feasible."""
     numbers = _numbers(slot, seed)
+    if policy.policy.is_certain:
+        return _walk(slot, ranked, taken, numbers, _best_first(ranked.values))
+    step, problem = _step(policy, ranked)
 
-    def by_number(position: int, chances: NDArray[np.float64]) -> int:
-        return int(picked(chances, numbers[position]))
+    def choose(position: int, is_free: NDArray[np.bool_]) -> tuple[int, float]:
+        chances = step(is_free)
+        index = int(picked(chances, numbers[position]))
+        return index, float(chances[index])
 
-    return _walk(slot, policy, ranked, taken, numbers, by_number)
+    return _walk(slot, ranked, taken, numbers, choose, problem)
 
 
 def shadow(slot: LoadedSlot, ranked: Ranked, seed: str, taken: Collection[str], served: Drawn) -> Shadow | None:
@@ -55,15 +61,18 @@ def shadow(slot: LoadedSlot, ranked: Ranked, seed: str, taken: Collection[str], 
         return None
     meant = explore(slot, slot.shadow, ranked, seed, taken)
     index_of = {row: index for index, row in enumerate(ranked.batch.rows.tolist())}
-    again = _walk(
-        slot, slot.shadow, ranked, taken, _numbers(slot, seed), lambda position, _: index_of[served.rows[position]]
-    )
+    step, _ = _step(slot.shadow, ranked)
+
+    def choose(position: int, is_free: NDArray[np.bool_]) -> tuple[int, float]:
+        index = index_of[served.rows[position]]
+        return index, float(step(is_free)[index])
+
     return Shadow(
         policy=slot.shadow.policy.name,
         answer=tuple([ranked.batch.table.ids[row] for row in meant.rows]),
         draws=meant.draws,
         propensity=meant.propensity,
-        of_served=again.propensity,
+        of_served=_walk(slot, ranked, taken, _numbers(slot, seed), choose).propensity,
     )
 
 
@@ -74,35 +83,43 @@ def seed_of(slot: LoadedSlot, request: DecisionRequest) -> str:
 
 
 def _numbers(slot: LoadedSlot, seed: str) -> tuple[float, ...]:
-    positions = range(slot.kind.positions(slot.spec.size))
-    return tuple([hashing.draw(seed, slot.spec.name, position) for position in positions])
+    return hashing.draws(seed, slot.spec.name, slot.kind.positions(slot.spec.size))
+
+
+def _best_first(values: NDArray[np.float64]) -> _Choose:
+    """The best of what is free, for certain. What was free once and is not now never is again, so one order does."""
+    order = iter(np.argsort(-values, kind="stable").tolist())
+
+    def choose(_: int, is_free: NDArray[np.bool_]) -> tuple[int, float]:
+        return next(index for index in order if is_free[index]), 1.0
+
+    return choose
 
 
 def _walk(
     slot: LoadedSlot,
-    policy: LoadedPolicy,
     ranked: Ranked,
     taken: Collection[str],
     numbers: tuple[float, ...],
     choose: _Choose,
+    problem: str = "",
 ) -> Drawn:
-    """Fills position after position: with its pin, else with what is chosen by the policy's propensities."""
+    """Fills position after position: with its pin, else with what is chosen."""
     feasible = _Feasible(slot, ranked, taken)
-    step, problem = _step(policy, ranked)
+    rows_of, ids = ranked.batch.rows, ranked.batch.table.ids
     rows: list[int] = []
     draws: list[Draw] = []
     for position, u in enumerate(numbers):
         index, chance = feasible.pin_at(position), 1.0
         is_pinned = index is not None
         if index is None:
-            if not feasible.is_free.any():
+            if not feasible.has_any():
                 break
-            chances = step(feasible.is_free)
-            index = choose(position, chances)
-            chance = float(chances[index])
+            index, chance = choose(position, feasible.is_free)
         feasible.take(index)
-        rows.append(int(ranked.batch.rows[index]))
-        draws.append(Draw(u=u, item=ranked.batch.table.ids[rows[-1]], propensity=chance, is_pinned=is_pinned))
+        row = int(rows_of[index])
+        rows.append(row)
+        draws.append(Draw(u=u, item=ids[row], propensity=chance, is_pinned=is_pinned))
     return Drawn(tuple(rows), *_stated(slot, draws), problem)
 
 
@@ -113,7 +130,7 @@ def _stated(slot: LoadedSlot, draws: list[Draw]) -> tuple[tuple[Draw, ...], floa
     propensity = 1.0
     for draw in draws:
         propensity *= draw.propensity
-    return tuple(draws), None if all(draw.is_pinned for draw in draws) else propensity
+    return tuple(draws), None if all([draw.is_pinned for draw in draws]) else propensity
 
 
 def _step(policy: LoadedPolicy, ranked: Ranked) -> tuple[Step, str]:
@@ -136,58 +153,63 @@ class _Feasible:
     """Which candidates are feasible, given what was drawn before. A pin counts from the start, at its position."""
 
     def __init__(self, slot: LoadedSlot, ranked: Ranked, taken: Collection[str]) -> None:
-        row_of = ranked.batch.table.row_of
-        rows = [row_of[name] for name in taken if name in row_of]
-        self.is_free = ~np.isin(ranked.batch.rows, rows)
+        self.is_free = np.ones(len(ranked.values), dtype=np.bool_)
+        if taken:
+            row_of = ranked.batch.table.row_of
+            self.is_free &= ~np.isin(ranked.batch.rows, [row_of[name] for name in taken if name in row_of])
         self._group_of = _groups(slot, ranked)
-        self._room: dict[int, int] = {}
+        self._room: dict[int | float, int] = {}
         self._at_most = slot.spec.diversity.at_most if slot.spec.diversity else 0
         self._pins: dict[int, int] = {}
-        for position, index in _pins(slot, ranked):
+        for position, index in _pins(slot, ranked) if slot.spec.pins else ():
             if self.is_free[index] and position not in self._pins:
                 self._pins[position] = index
                 self._use(index)
 
+    def has_any(self) -> bool:
+        """Whether anything is left to draw from."""
+        return bool(np.count_nonzero(self.is_free))
+
     def pin_at(self, position: int) -> int | None:
         """The pin that this position gets: its own, or the next when nothing is free; None: it is drawn."""
-        if not self._pins or (position not in self._pins and self.is_free.any()):
+        if not self._pins or (position not in self._pins and self.has_any()):
             return None
         return self._pins[position if position in self._pins else min(self._pins)]
 
     def take(self, index: int) -> None:
         """Notes that this candidate has its position."""
-        if index in self._pins.values():
+        if self._pins and index in self._pins.values():
             self._pins = {position: pinned for position, pinned in self._pins.items() if pinned != index}
         else:
             self._use(index)
 
     def _use(self, index: int) -> None:
         self.is_free[index] = False
-        group = -1 if self._group_of is None else int(self._group_of[index])
-        if group < 0 or self._group_of is None:
+        if self._group_of is None:
             return
+        groups, is_grouped = self._group_of
+        if is_grouped is not None and not is_grouped[index]:
+            return
+        group = groups[index].item()
         self._room[group] = self._room.get(group, self._at_most) - 1
         if self._room[group] <= 0:
-            self.is_free[self._group_of == group] = False
+            same = groups == group
+            self.is_free[same if is_grouped is None else same & is_grouped] = False
 
 
 def _pins(slot: LoadedSlot, ranked: Ranked) -> list[tuple[int, int]]:
     """Position and index of each pin that is among the survivors, by position."""
-    index_of = {row: index for index, row in enumerate(ranked.batch.rows.tolist())} if slot.spec.pins else {}
+    index_of = {row: index for index, row in enumerate(ranked.batch.rows.tolist())}
     rows = [(pin.position, ranked.batch.table.row_of[pin.item]) for pin in slot.spec.pins]
     positions = slot.kind.positions(slot.spec.size)
     return sorted((position, index_of[row]) for position, row in rows if row in index_of and position < positions)
 
 
-def _groups(slot: LoadedSlot, ranked: Ranked) -> NDArray[np.int64] | None:
-    """The group of each candidate under the diversity limit; -1 where the column cannot be read. None: no limit."""
+def _groups(slot: LoadedSlot, ranked: Ranked) -> tuple[Array, NDArray[np.bool_] | None] | None:
+    """What the diversity limit groups by, and whether it can be read (None: all of it). None: there is no limit."""
     if slot.spec.diversity is None:
         return None
     batch = ranked.batch
     column = batch.table.columns[slot.spec.diversity.column]
-    _, groups = np.unique(column.values[batch.rows], return_inverse=True)
-    if column.status is not None:
-        groups = np.where(column.status[batch.rows] > Status.DEFAULT, -1, groups)
-    if column.as_of is not None:
-        groups = np.where(column.as_of[batch.rows] > batch.scope.now, -1, groups)
-    return groups
+    errors = unreadable(column, batch.rows, batch.scope.now)
+    return column.values.take(batch.rows), None if errors is None else np.logical_not(errors)

@@ -7,6 +7,7 @@ blocker: the guardrails in their declared order, then the caps (`cap:<name>`).
 
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,44 +18,42 @@ from engine.loaded import LoadedGuard, LoadedSlot, Rows
 from engine.programs.values import Batch, Computed, Scope
 from engine.snapshot import Table
 
+_Places: TypeAlias = NDArray[np.int64]
 _NO_EXPOSURES: Exposures = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Guarded:
-    """The rows that may be shown, and by what each of the others was blocked first.
+    """The candidates that may be shown, and by what each of the others was blocked first.
 
     `expired` is set when a guardrail met an expired feature that ends tier `model`.
     """
 
-    rows: NDArray[np.int64]
+    batch: Batch
     blockers: dict[str, str]
     expired: ExpiredError | None = None
 
 
 def guard(slot: LoadedSlot, batch: Batch, exposures: Exposures = _NO_EXPOSURES) -> Guarded:
     """Applies guardrails and caps. Raises `ExpiredError` when a feature expired that makes the slot plain."""
+    first, expired = _first_blockers(slot, batch)
     blockers: dict[str, str] = {}
-    expired: ExpiredError | None = None
-    for rule in slot.guards:
-        if not len(batch.rows):
-            break
-        try:
-            held = _held(rule, batch)
-        except ExpiredError as error:
-            held, expired = _held_each(rule, batch), expired or error
-        if not held.all():
-            blockers.update((batch.table.ids[row], rule.name) for row in batch.rows[~held].tolist())
-            batch = Batch(batch.scope, batch.table, batch.rows[held])
-    return Guarded(_capped(slot, batch, blockers, exposures), blockers, expired)
+    allowed = first == len(slot.guards)
+    if np.count_nonzero(allowed) < len(allowed):
+        blocked, ids = np.logical_not(allowed), batch.table.ids
+        for row, at in zip(batch.rows[blocked].tolist(), first[blocked].tolist(), strict=True):
+            blockers[ids[row]] = slot.guards[at].name
+        batch = Batch(batch.scope, batch.table, batch.rows[allowed])
+    return Guarded(_capped(slot, batch, blockers, exposures) if slot.caps else batch, blockers, expired)
 
 
-def item_guard(rule: LoadedGuard, scope: Scope, table: Table) -> NDArray[np.bool_] | None:
-    """Where a guardrail that reads the item alone holds, for all rows of a table; None where nothing may be kept."""
-    if rule.item_reads is None:
-        return None
-    make = partial(_held_in, rule, scope, table)
-    return table.by_row(f"guard {rule.name}", rule.item_reads, scope.now, make)
+def item_guards(slot: LoadedSlot, scope: Scope, table: Table) -> _Places | None:
+    """Which guardrail reading the item alone blocks first, by its place in the slot, for all rows of a table.
+
+    Where none does, the number of guardrails. None where nothing may be kept.
+    """
+    make = partial(_first_of_items, slot, scope, table)
+    return table.by_row(f"guards of {slot.spec.name}", slot.guard_reads, scope.now, make)
 
 
 def held_by(computed: Computed) -> NDArray[np.bool_]:
@@ -63,14 +62,43 @@ def held_by(computed: Computed) -> NDArray[np.bool_]:
     return held if computed.errors is None else held & ~computed.errors
 
 
-def _held(rule: LoadedGuard, batch: Batch) -> NDArray[np.bool_]:
-    """Where a guardrail holds."""
-    kept = item_guard(rule, batch.scope, batch.table)
-    return held_by(rule.run(batch)) if kept is None else kept.take(batch.rows)
+def _first_blockers(slot: LoadedSlot, batch: Batch) -> tuple[_Places, ExpiredError | None]:
+    """The place of each candidate's first blocker. All guardrails are asked of all: a few rows more cost little."""
+    kept = item_guards(slot, batch.scope, batch.table)
+    first = _first_of_items(slot, batch.scope, batch.table, batch.rows) if kept is None else kept.take(batch.rows)
+    expired: ExpiredError | None = None
+    for at, rule in enumerate(slot.guards):
+        if rule.item_reads is None:
+            try:
+                held = held_by(rule.run(batch))
+            except ExpiredError:
+                held, met = _held_ahead(rule, batch, first > at)
+                expired = expired or met
+            np.copyto(first, at, where=np.logical_not(held) & (first > at))
+    return first, expired
 
 
-def _held_in(rule: LoadedGuard, scope: Scope, table: Table, rows: Rows) -> NDArray[np.bool_]:
-    return held_by(rule.run(Batch(scope, table, rows)))
+def _first_of_items(slot: LoadedSlot, scope: Scope, table: Table, rows: Rows) -> _Places:
+    first = np.full(len(rows), len(slot.guards), dtype=np.int64)
+    batch = Batch(scope, table, rows)
+    for at, rule in enumerate(slot.guards):
+        if rule.item_reads is not None:
+            np.copyto(first, at, where=np.logical_not(held_by(rule.run(batch))) & (first > at))
+    return first
+
+
+def _held_ahead(
+    rule: LoadedGuard, batch: Batch, is_ahead: NDArray[np.bool_]
+) -> tuple[NDArray[np.bool_], ExpiredError | None]:
+    """Where a guardrail holds, asked only of candidates that nothing blocked before it: others need no value."""
+    ahead, expired = Batch(batch.scope, batch.table, batch.rows[is_ahead]), None
+    try:
+        some = held_by(rule.run(ahead))
+    except ExpiredError as error:
+        some, expired = _held_each(rule, ahead), error
+    held = np.zeros(len(batch.rows), dtype=np.bool_)
+    held[is_ahead] = some
+    return held, expired
 
 
 def _held_each(rule: LoadedGuard, batch: Batch) -> NDArray[np.bool_]:
@@ -90,14 +118,15 @@ def _holds(rule: LoadedGuard, scope: Scope) -> bool:
         return False
 
 
-def _capped(slot: LoadedSlot, batch: Batch, blockers: dict[str, str], exposures: Exposures) -> NDArray[np.int64]:
-    rows, row_of = batch.rows, batch.table.row_of
+def _capped(slot: LoadedSlot, batch: Batch, blockers: dict[str, str], exposures: Exposures) -> Batch:
+    table = batch.table
     for cap in slot.caps:
         full = over(cap, batch.scope, exposures)
         if full is None:
-            is_over = np.ones(len(rows), dtype=np.bool_)
+            is_over = np.ones(len(batch.rows), dtype=np.bool_)
         else:
-            is_over = np.isin(rows, [row_of[item] for item in full if item in row_of])
-        blockers.update((batch.table.ids[row], f"cap:{cap.spec.name}") for row in rows[is_over].tolist())
-        rows = rows[~is_over]
-    return rows
+            is_over = np.isin(batch.rows, [table.row_of[item] for item in full if item in table.row_of])
+        if np.count_nonzero(is_over):
+            blockers.update((table.ids[row], f"cap:{cap.spec.name}") for row in batch.rows[is_over].tolist())
+            batch = Batch(batch.scope, table, batch.rows[~is_over])
+    return batch

@@ -5,21 +5,26 @@ No other room hashes for a decision, and nothing here keeps state: the same word
 
 import hashlib
 import hmac
-import struct
 
 from contracts.errors import ContractError
 
 _TWO_53 = 2**53
 
 
-def draw(seed: str, slot: str, step: int) -> float:
-    """The number u in [0, 1) of one draw: 53 bits of SHA-256(seed 0x00 slot 0x00 step as uint32 BE), over 2^53."""
-    return _unit(_word(seed) + b"\0" + _word(slot) + b"\0" + struct.pack(">I", step))
+def draws(seed: str, slot: str, count: int) -> tuple[float, ...]:
+    """The numbers u in [0, 1) of the steps from 0: 53 bits of SHA-256(seed 0x00 slot 0x00 step as uint32 BE) / 2^53."""
+    start = hashlib.sha256(_word(seed) + b"\0" + _word(slot) + b"\0")
+    numbers = []
+    for step in range(count):
+        state = start.copy()
+        state.update(step.to_bytes(4, "big"))
+        numbers.append(_unit(state.digest()))
+    return tuple(numbers)
 
 
 def split(salt: str, unit: str) -> float:
     """Where a unit falls in [0, 1) under a salt: it is in when below the share, so shares grow monotonically."""
-    return _unit(_word(salt) + b"\0" + _word(unit))
+    return _unit(hashlib.sha256(_word(salt) + b"\0" + _word(unit)).digest())
 
 
 def pseudonym(key: bytes, identity: str) -> str:
@@ -37,8 +42,8 @@ def content_digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _unit(message: bytes) -> float:
-    return (int.from_bytes(hashlib.sha256(message).digest()[:8], "big") >> 11) / _TWO_53
+def _unit(digest: bytes) -> float:
+    return (int.from_bytes(digest[:8], "big") >> 11) / _TWO_53
 
 
 def _word(text: str) -> bytes:

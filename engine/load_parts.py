@@ -24,6 +24,7 @@ BOOL = ("bool",)
 TEXT = ("string",)
 NUMBER = ("int", "double")
 INPUT = (*NUMBER, "bool")
+_KNOWN_LATE = (Root.SCORE, Root.SCORES)
 
 
 @dataclass(frozen=True)
@@ -55,12 +56,22 @@ class Parts:
             )
         return rule
 
-    def columns(self, name: str, table: str, types: tuple[str, ...], *, reads_score: bool = False) -> ColumnRule:
-        """A rule over candidates of a table; only what runs after scoring may read `score`."""
+    def columns(
+        self, name: str, table: str, types: tuple[str, ...], scored_by: tuple[str, ...] | None = None
+    ) -> ColumnRule:
+        """A rule over candidates of a table; what runs after scoring may read `score`, and `scores` of these models."""
         rule = self.rule(name, Form.COLUMNS, types)
-        if not reads_score and any(isinstance(node, Read) and node.root is Root.SCORE for node in rule.nodes):
+        read = [node for node in rule.nodes if isinstance(node, Read | Has)]
+        if scored_by is None and any(node.root in _KNOWN_LATE for node in read):
             raise NotRunnableError(f"rule {name} reads score, which is not known yet in its place")
+        if unknown := [each.field for each in read if each.root is Root.SCORES and each.field not in (scored_by or ())]:
+            raise NotRunnableError(f"rule {name} reads scores.{unknown[0]}, which is none of its models")
         return ColumnRule(name, plan_columns(rule, self.schema, self.specs[table]))
+
+    def reads_scores(self, name: str) -> bool:
+        """Whether a rule reads what models say, by their names."""
+        nodes = self.rules.rules[name].nodes
+        return any(isinstance(node, Read | Has) and node.root is Root.SCORES for node in nodes)
 
     def guard(self, name: str, table: str) -> LoadedGuard:
         """A guardrail over candidates of a table, in both forms."""

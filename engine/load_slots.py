@@ -59,8 +59,7 @@ def _check_slot(parts: Parts, spec: SlotSpec) -> None:
 
 
 def _check_models(spec: SlotSpec) -> None:
-    names = (spec.model, *spec.other_models)
-    if spec.other_models and (spec.model is None or len(set(names)) < len(names)):
+    if spec.other_models and (spec.model is None or len(set(spec.models)) < len(spec.models)):
         raise NotRunnableError("other models need a first one, and each is another")
 
 
@@ -74,6 +73,7 @@ def _check_diversity(diversity: Diversity, table: Table) -> None:
 
 def _slot(parts: Parts, spec: SlotSpec, rights: Mapping[str, bool | str]) -> LoadedSlot:
     table = spec.table
+    guards = tuple(parts.guard(name, table) for name in spec.guards)
     return LoadedSlot(
         spec=spec,
         kind=KINDS[spec.kind],
@@ -81,14 +81,16 @@ def _slot(parts: Parts, spec: SlotSpec, rights: Mapping[str, bool | str]) -> Loa
         shadow=None if spec.shadow is None else load_policy(parts, spec.shadow, spec),
         generators=load_generators(parts, spec),
         eligible=load_eligible(parts, spec, rights),
-        guards=tuple(parts.guard(name, table) for name in spec.guards),
+        guards=guards,
+        guard_reads=tuple(sorted({column for each in guards for column in each.item_reads or ()})),
         caps=load_caps(parts.schema, spec),
         model=None if spec.model is None else load_model(parts, spec.model, table),
         other_models=tuple(load_model(parts, name, table) for name in spec.other_models),
         score=None if spec.score is None else parts.columns(spec.score, table, NUMBER),
-        objective=None if spec.objective is None else parts.columns(spec.objective, table, NUMBER, reads_score=True),
+        objective=None if spec.objective is None else parts.columns(spec.objective, table, NUMBER, spec.models),
         terms=_terms(parts, spec),
-        boosts=tuple(parts.columns(name, table, NUMBER, reads_score=True) for name in spec.boosts),
+        boosts=tuple(parts.columns(name, table, NUMBER, spec.models) for name in spec.boosts),
+        reads_scores=any(map(parts.reads_scores, spec.ranking)),
         payload=tuple(_field(parts, table, name, spec.payload[name]) for name in spec.payload),
         offer=None if spec.offer is None else parts.request(spec.offer, table, TEXT),
         why=None if spec.why is None else parts.why(spec.why, table),
@@ -99,12 +101,10 @@ def _slot(parts: Parts, spec: SlotSpec, rights: Mapping[str, bool | str]) -> Loa
 def _terms(parts: Parts, spec: SlotSpec) -> tuple[LoadedTerm, ...]:
     if spec.terms and spec.objective is not None:
         raise NotRunnableError("its objective is one rule or a sum of terms, not both")
-    if unknown := [term.model for term in spec.terms if term.model not in (None, *spec.other_models)]:
-        raise NotRunnableError(f"a term reads the score of model {unknown[0]}, which is none of its other models")
     if not all(math.isfinite(term.weight) for term in spec.terms):
         raise NotRunnableError("the weights of its objective are finite numbers")
     return tuple(
-        LoadedTerm(term.weight, parts.columns(term.rule, spec.table, NUMBER, reads_score=True), term.name, term.model)
+        LoadedTerm(term.weight, parts.columns(term.rule, spec.table, NUMBER, spec.models), term.name)
         for term in spec.terms
     )
 

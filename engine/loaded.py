@@ -100,12 +100,11 @@ class LoadedGenerator(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LoadedTerm:
-    """One part of a composite objective. `model` names the model whose score its rule reads; None: the slot's."""
+    """One part of a composite objective."""
 
     weight: float
     rule: ColumnRule
     name: str
-    model: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +143,10 @@ class LoadedFallback:
 
 @dataclass(frozen=True, slots=True)
 class LoadedSlot:
-    """One slot, ready to run. `spec` says what it is; the rest are its rules, planned."""
+    """One slot, ready to run. `spec` says what it is; the rest are its rules, planned.
+
+    `reads_scores`: what its models say is read by their names, in what runs after scoring.
+    """
 
     spec: SlotSpec
     kind: Kind
@@ -153,6 +155,7 @@ class LoadedSlot:
     generators: tuple[LoadedGenerator, ...]
     eligible: RequestProgram | None
     guards: tuple[LoadedGuard, ...]
+    guard_reads: tuple[str, ...]
     caps: tuple[LoadedCap, ...]
     model: LoadedModel | None
     other_models: tuple[LoadedModel, ...]
@@ -160,6 +163,7 @@ class LoadedSlot:
     objective: ColumnRule | None
     terms: tuple[LoadedTerm, ...]
     boosts: tuple[ColumnRule, ...]
+    reads_scores: bool
     payload: tuple[LoadedField, ...]
     offer: RequestProgram | None
     why: RequestProgram | None

@@ -37,30 +37,25 @@ class Ranked:
 
 def rerank(slot: LoadedSlot, tier: Tier, scored: Scored) -> Ranked:
     """Applies objective and boosts. Raises `RuleError` when the objective fails; an erroring boost is 0."""
-    batch, failed = scored.batch, 0
-    terms = _terms(slot, scored)
+    batch, failed = _named(slot, tier, scored), 0
+    terms = {term.name: term.weight * _computed(term.rule, batch) for term in slot.terms}
     values = _sum(terms, len(batch.rows)) if slot.terms else _objective(slot, batch)
-    for boost in slot.boosts:
-        added, is_bad = _boost(boost, tier, batch)
-        failed += int(np.count_nonzero(is_bad))
-        terms[boost.name] = np.where(is_bad, 0.0, added)
-        with np.errstate(over="ignore"):  # infinity is refused below
+    with np.errstate(over="ignore"):  # infinity is refused below
+        for boost in slot.boosts:
+            terms[boost.name], bad = _boost(boost, tier, batch)
             values = values + terms[boost.name]
-    if not np.isfinite(values).all():
+            failed += bad
+    if np.count_nonzero(np.isfinite(values)) < len(values):
         raise RuleError("objective and boosts gave a value that is not a finite number", f"slots/{slot.spec.name}")
     return Ranked(batch, values, failed, terms, scored.others)
 
 
-def _terms(slot: LoadedSlot, scored: Scored) -> dict[str, _Values]:
-    """What each term gives, times its weight; those of models that did not score are left out."""
-    terms: dict[str, _Values] = {}
-    for term in slot.terms:
-        if term.model is None:
-            terms[term.name] = term.weight * _computed(term.rule, scored.batch)
-        elif term.model in scored.others:
-            batch = with_score(scored.batch, scored.others[term.model])
-            terms[term.name] = term.weight * _computed(term.rule, batch)
-    return terms
+def _named(slot: LoadedSlot, tier: Tier, scored: Scored) -> Batch:
+    """The candidates with their scores by model, where a rule reads them; in tier `rules` no model scored."""
+    batch = scored.batch
+    if not slot.reads_scores or tier is not Tier.MODEL or slot.model is None or batch.score is None:
+        return batch
+    return with_score(batch, batch.score, {slot.model.spec.name: batch.score, **scored.others})
 
 
 def _sum(terms: Mapping[str, _Values], size: int) -> _Values:
@@ -79,18 +74,23 @@ def _objective(slot: LoadedSlot, batch: Batch) -> _Values:
 def _computed(rule: ColumnRule, batch: Batch) -> _Values:
     """What a rule gives for every candidate. Raises its first error."""
     computed = rule.run(batch)
-    if computed.errors is not None and computed.errors.any():
+    if computed.errors is not None and np.count_nonzero(computed.errors):
         raise first_error(computed, rule.name)
-    return computed.values.astype(np.float64)
+    return computed.values.astype(np.float64, copy=False)
 
 
-def _boost(boost: ColumnRule, tier: Tier, batch: Batch) -> tuple[_Values, NDArray[np.bool_]]:
+def _boost(boost: ColumnRule, tier: Tier, batch: Batch) -> tuple[_Values, int]:
+    """What a boost adds to every candidate, 0 where it fails, and to how many it fails."""
+    count = len(batch.rows)
     try:
         computed = boost.run(batch)
     except ExpiredError as error:
         if error.is_blocking or tier is Tier.MODEL:
             raise
-        return np.zeros(len(batch.rows)), np.ones(len(batch.rows), dtype=np.bool_)
-    added = computed.values.astype(np.float64)
-    is_bad = ~np.isfinite(added)
-    return added, is_bad if computed.errors is None else is_bad | computed.errors
+        return np.zeros(count), count
+    added = computed.values.astype(np.float64, copy=False)
+    is_good = np.isfinite(added)
+    if computed.errors is not None:
+        is_good &= ~computed.errors
+    bad = count - int(np.count_nonzero(is_good))
+    return np.where(is_good, added, 0.0) if bad else added, bad

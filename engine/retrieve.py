@@ -5,9 +5,9 @@ How each finds its rows stands in `engine.generators`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 
 import numpy as np
-from numpy.typing import NDArray
 
 from contracts.errors import ExpiredError
 from engine.loaded import LoadedSlot, Rows
@@ -48,27 +48,10 @@ def retrieve(slot: LoadedSlot, scope: Scope, snapshot: Snapshot) -> Retrieved:
 
 def _united(found: Sequence[Rows], quotas: Sequence[int], cap: int) -> Rows:
     """Each row once, sorted. Over the cap, quotas go first, then earlier generators and their earlier rows."""
-    if not found:
-        return np.zeros(0, dtype=np.int64)
-    possible = [rows[:cap] for rows in found]  # what stands behind them in its own generator can never be among them
-    every = np.concatenate(possible)
-    every.sort()
-    unique = every[_is_new(every)]
-    if len(unique) <= cap:
-        return unique
+    possible = [rows[:cap].tolist() for rows in found]  # what stands behind them can never be among the first
     sure = [rows[:quota] for rows, quota in zip(possible, quotas, strict=True)]
     others = [rows[quota:] for rows, quota in zip(possible, quotas, strict=True)]
-    rows = np.concatenate([*sure, *others])
-    order = np.argsort(rows, kind="stable")
-    first = order[_is_new(rows[order])]
-    first.sort()
-    wanted = rows[first[:cap]]
-    wanted.sort()
-    return wanted
-
-
-def _is_new(rows: Rows) -> NDArray[np.bool_]:
-    """Where a sorted array goes on to another row. Three times as fast as `np.unique` for so few."""
-    is_new = np.ones(len(rows), dtype=np.bool_)
-    np.not_equal(rows[1:], rows[:-1], out=is_new[1:])
-    return is_new
+    once = dict.fromkeys(chain.from_iterable([*sure, *others]))
+    rows = np.fromiter(islice(once, cap), dtype=np.int64)
+    rows.sort()
+    return rows

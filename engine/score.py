@@ -7,7 +7,7 @@ slot score, or none: a tier `model` with half of its scores would be a third tie
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import cast
+from typing import TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +18,15 @@ from engine.loaded import LoadedInput, LoadedModel, LoadedSlot, Rows
 from engine.programs.values import Batch, Computed, RequestProgram, Scope
 from engine.snapshot import Table
 
+_Scores: TypeAlias = NDArray[np.float64]
+
 
 @dataclass(frozen=True, slots=True)
 class Scored:
     """The candidates with their score, and what the slot's other models say of them, by name; in tier `rules` none."""
 
     batch: Batch
-    others: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    others: Mapping[str, _Scores] = field(default_factory=dict)
 
 
 class NoModelError(ScoringError):
@@ -45,14 +47,14 @@ def score(slot: LoadedSlot, tier: Tier, batch: Batch) -> Scored:
     return Scored(first, {model.spec.name: by_model(model, batch) for model in slot.other_models})
 
 
-def with_score(batch: Batch, scores: NDArray[np.float64]) -> Batch:
-    """The same candidates, `score` being known; what was read of them is kept."""
-    scored = replace(batch, score=scores)
+def with_score(batch: Batch, score: _Scores, by_name: Mapping[str, _Scores] | None = None) -> Batch:
+    """The same candidates, `score` being known, and what each model says; what was read of them is kept."""
+    scored = replace(batch, score=score, scores=by_name)
     scored.gathered.update(batch.gathered)
     return scored
 
 
-def by_model(model: LoadedModel, batch: Batch) -> NDArray[np.float64]:
+def by_model(model: LoadedModel, batch: Batch) -> _Scores:
     """What a model says of each candidate, calibrated. Raises `ScoringError`, or `RuleError` for a refusing input."""
     if model.scorer is None:
         raise NoModelError(f"model {model.spec.name} is not loaded")
@@ -74,7 +76,10 @@ def matrix(model: LoadedModel, batch: Batch) -> NDArray[np.float32]:
     with np.errstate(over="ignore"):  # what float32 cannot hold is infinite to the model, as in training
         for place in places if len(batch.rows) else ():
             each = model.inputs[place]
-            filled[:, place] = _column(each, batch) if each.once is None else _once(each, each.once, batch.scope)
+            if each.once is None:
+                _fill(filled, place, each, batch)
+            else:
+                filled[:, place] = _once(each, each.once, batch.scope)
     return filled
 
 
@@ -91,13 +96,13 @@ def first_error(computed: Computed, rule: str) -> RuleError:
     return computed.problem or RuleError("gave no value", rule)
 
 
-def _static(slot: LoadedSlot, batch: Batch) -> NDArray[np.float64]:
+def _static(slot: LoadedSlot, batch: Batch) -> _Scores:
     if slot.score is None:
         if slot.model is not None:
             raise NoScoreError("the slot declares no static score")
         return np.zeros(len(batch.rows))
     computed = slot.score.run(batch)
-    if computed.errors is not None and computed.errors.any():
+    if computed.errors is not None and np.count_nonzero(computed.errors):
         raise first_error(computed, slot.score.name)
     scores = computed.values.astype(np.float64)
     if not np.isfinite(scores).all():
@@ -107,19 +112,21 @@ def _static(slot: LoadedSlot, batch: Batch) -> NDArray[np.float64]:
 
 def _of_items(model: LoadedModel, scope: Scope, table: Table, rows: Rows) -> NDArray[np.float32]:
     batch = Batch(scope, table, rows)
+    filled = np.empty((len(rows), len(model.of_items)), dtype=np.float32)
     with np.errstate(over="ignore"):
-        return np.column_stack([_column(model.inputs[place], batch) for place in model.of_items.tolist()])
+        for place, at in enumerate(model.of_items.tolist()):
+            _fill(filled, place, model.inputs[at], batch)
+    return filled
 
 
-def _column(each: LoadedInput, batch: Batch) -> NDArray[np.float32]:
-    """One input of every candidate."""
+def _fill(filled: NDArray[np.float32], place: int, each: LoadedInput, batch: Batch) -> None:
+    """Puts one input of every candidate into its column."""
     computed = each.run(batch)
-    values = computed.values.astype(np.float32)
-    if computed.errors is not None and computed.errors.any():
+    filled[:, place] = computed.values
+    if computed.errors is not None and np.count_nonzero(computed.errors):
         if each.missing is None:
             raise first_error(computed, f"input {each.name}")
-        values[computed.errors] = each.missing
-    return values
+        filled[computed.errors, place] = each.missing
 
 
 def _once(each: LoadedInput, program: RequestProgram, scope: Scope) -> float | np.int64:

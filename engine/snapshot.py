@@ -65,26 +65,22 @@ class Column:
 
     def status_at(self, row: int, now: int) -> Status:
         """How row `row` reads at `now` (microseconds)."""
-        if self.as_of is not None and self.as_of[row] > now:
+        if self.newest > now and self.as_of is not None and self.as_of[row] > now:
             return Status.MISSING
-        return Status.PRESENT if self.status is None else Status(int(self.status[row]))
+        return Status.PRESENT if self.status is None else Status(self.status.item(row))
 
-    def value_at(self, row: int) -> Value:
-        """The stored value of a row, whatever its status."""
-        raw = self.values
+    @cached_property
+    def value_at(self) -> Callable[[int], Value]:
+        """Gives the stored value of a row, whatever its status."""
         match self.type:
-            case ValueType.BOOL:
-                return bool(raw[row])
-            case ValueType.INT | ValueType.TIMESTAMP:
-                return int(raw[row])
-            case ValueType.DOUBLE:
-                return float(raw[row])
             case ValueType.STRING:
-                return self.dictionary[int(raw[row])]
+                return lambda row: self.dictionary[self.values.item(row)]
             case ValueType.STRINGS:
-                return tuple(self.dictionary[code] for code in raw[self._span(row)].tolist())
+                return lambda row: tuple([self.dictionary[code] for code in self.values[self._span(row)].tolist()])
             case ValueType.NUMBERS:
-                return self._map_at(row)
+                return self._map_at
+            case _:
+                return self.values.item
 
     def _span(self, row: int) -> slice:
         if self.offsets is None:

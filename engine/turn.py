@@ -77,10 +77,10 @@ class Notes:
         """The cause of highest precedence among all that were met."""
         return min(self.causes, key=_PRECEDENCE.__getitem__, default=None)
 
-    def candidates(self, retrieved: Retrieved, survivors: Batch, guarded: Guarded) -> None:
+    def candidates(self, retrieved: Retrieved, guarded: Guarded) -> None:
         """Retrieve and guard are done."""
         self.generated, self.expired = retrieved.generated, retrieved.expired or guarded.expired
-        self.batch = survivors
+        self.batch = guarded.batch
         self.blockers.update(guarded.blockers)
         self._met(str(self.expired or ""))
 

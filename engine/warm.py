@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from engine.generators.filter import LoadedFilter
-from engine.guard import item_guard
+from engine.guard import item_guards
 from engine.loaded import LoadedSlot
 from engine.programs.values import Scope
 from engine.score import item_inputs
@@ -18,8 +18,7 @@ def warm(slot: LoadedSlot, tables: Mapping[str, Table]) -> None:
     for generator in slot.generators:
         if isinstance(generator, LoadedFilter):
             generator.ordered(_NOBODY, table)
-    for rule in slot.guards:
-        item_guard(rule, _NOBODY, table)
+    item_guards(slot, _NOBODY, table)
     for model in (slot.model, *slot.other_models):
         if model is not None:
             item_inputs(model, _NOBODY, table)

@@ -109,9 +109,9 @@ def _parts(workload: Workload, request: DecisionRequest, slot: LoadedSlot, timed
     model = slot.model
     if model is None or not isinstance(model.scorer, OnnxScorer):
         raise TypeError("the workload's slots have an ONNX model")
-    filled = timed.clocked("matrix", lambda: matrix(model, Batch(scope, table, guarded.rows)))
+    filled = timed.clocked("matrix", lambda: matrix(model, Batch(scope, table, guarded.batch.rows)))
     timed.clocked("bare", partial(model.scorer.run, filled))
-    timed.candidates.append(len(guarded.rows))
+    timed.candidates.append(len(guarded.batch.rows))
     for generator in slot.generators:
         timed.clocked(f"generator {generator.name}", partial(generator.rows, scope, table))
 

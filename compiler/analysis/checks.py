@@ -1,14 +1,15 @@
-"""Every check of this room: those of single rules, which need only their types, and those of the whole bundle."""
+"""Every check of this room: those of single rules, which need only their types, and those of slots."""
 
 from collections.abc import Iterator, Mapping
 
+from compiler.analysis.absent_entries import absent_entries
 from compiler.analysis.bands import band_problems
 from compiler.analysis.conditions import Finding, findings
 from compiler.analysis.failures import failures
 from compiler.analysis.nullables import unguarded_reads
 from compiler.analysis.ranges import Closed
+from compiler.analysis.scores import unscored
 from compiler.analysis.spelling import spot
-from compiler.analysis.unused import unused
 from compiler.analysis.values import among
 from compiler.diagnostics import Problem
 from compiler.diagnostics import analysis_messages as say
@@ -32,10 +33,11 @@ def rule_problems(sources: Sources, rules: Mapping[str, Rule]) -> Iterator[Probl
         yield from band_problems(rule, expression)
 
 
-def bundle_problems(sources: Sources, rules: Mapping[str, Rule]) -> Iterator[Problem]:
-    """What is wrong with how rules and features are used, in a bundle that is otherwise right."""
+def slot_problems(sources: Sources, rules: Mapping[str, Rule]) -> Iterator[Problem]:
+    """What is wrong with how slots use rules, in slots that are otherwise right."""
+    yield from unscored(sources, rules)
     yield from unguarded_reads(sources, rules)
-    yield from unused(sources, rules)
+    yield from absent_entries(sources, rules)
 
 
 def closed_features(schema: FeatureSchema) -> Closed:

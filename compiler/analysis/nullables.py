@@ -2,8 +2,8 @@
 
 A rule asks with `has(x) && ...`, `!has(x) || ...` or `has(x) ? ... : ...`; the order of `&&` and `||` does not matter,
 because a side that settles the result absorbs an error of the other. Has no value: a nullable column, a feature of the
-request or the feed without default; folds always have one. Model inputs and orders say themselves what a read that
-fails becomes.
+request or the feed without default, a model's score in tier `rules`; folds always have one. Model inputs and orders
+say themselves what a read that fails becomes.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +17,7 @@ from compiler.diagnostics import analysis_messages as say
 from compiler.sources import Sources
 from contracts.features import FeatureSpec, Root
 from contracts.rule_ir import Call, Has, Node, Read, Rule
+from contracts.slots import SlotSpec
 from engine.programs.verify import children
 
 Field: TypeAlias = tuple[Root, str]
@@ -41,8 +42,7 @@ def unguarded_reads(sources: Sources, rules: Mapping[str, Rule]) -> Iterator[Pro
     """Guardrails that read what may have no value are refused; elsewhere it is said what happens."""
     features = frozenset((spec.root, spec.name) for spec in sources.schema.features if may_be_missing(spec))
     for slot in sources.slots.values():
-        columns = sources.tables[slot.spec.table].columns
-        absent = features | {(Root.ITEM, spec.name) for spec in columns if spec.is_nullable and spec.default is None}
+        absent = features | _absent_of(slot.spec, sources)
         for role, name in uses_of(slot, sources):
             for place in _Paths(rules[name].nodes).unguarded(absent):
                 node = rules[name].nodes[place]
@@ -50,8 +50,18 @@ def unguarded_reads(sources: Sources, rules: Mapping[str, Rule]) -> Iterator[Pro
                 where, read = spot(sources.rules[name], node), f"{node.root}.{node.field}"
                 if role is Role.GUARD:
                     yield say.guard_reads_nullable(where, name, read)
+                elif node.root is Root.SCORES:
+                    yield say.reads_score_of_model(where, name, read, _CONSEQUENCES[role])
                 elif role in _CONSEQUENCES:
                     yield say.reads_nullable(where, name, read, _CONSEQUENCES[role])
+
+
+def _absent_of(slot: SlotSpec, sources: Sources) -> Fields:
+    """What may have no value in one slot: columns of its table, and where it has a tier `rules`, all models' scores."""
+    columns = sources.tables[slot.table].columns
+    models = () if slot.score is None else slot.models
+    nullable = [spec.name for spec in columns if spec.is_nullable and spec.default is None]
+    return frozenset({*((Root.ITEM, name) for name in nullable), *((Root.SCORES, model) for model in models)})
 
 
 def may_be_missing(spec: FeatureSpec) -> bool:

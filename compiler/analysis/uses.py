@@ -29,7 +29,7 @@ class Role(StrEnum):
 def uses_of(slot: SlotSource, sources: Sources) -> Iterator[tuple[Role, str]]:
     """The names of all rules that a slot runs with their roles, of its models' inputs and its right too."""
     spec = slot.spec
-    models = [sources.models[name] for name in (spec.model, *spec.other_models) if name is not None]
+    models = [sources.models[name] for name in spec.models]
     filters = [generator for generator in spec.retrieve if isinstance(generator, Filter)]
     right = sources.rights.get(spec.decision_right)
     named: list[tuple[Role, str | None]] = [

@@ -15,6 +15,7 @@ from compiler.cel.tree import Tree, read_tree
 from compiler.diagnostics import CompileError, Problem
 from compiler.diagnostics import rule_messages as say
 from compiler.reading.expressions import Expression
+from compiler.reading.names import spellable
 from compiler.sources import Sources
 from contracts.catalog import ColumnSpec
 from contracts.features import FeatureSchema, Root
@@ -62,6 +63,7 @@ class _Checker:
 
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
+        self._models = spellable(sources.models)
         self._environments: dict[tuple[str, tuple[Root, ...]], tuple[Fields, cel.Env]] = {}
 
     def check(self, expression: Expression) -> Checked | list[Problem]:
@@ -87,7 +89,7 @@ class _Checker:
     def _environment(self, table: str, roots: tuple[Root, ...]) -> tuple[Fields, cel.Env]:
         key = (table, roots)
         if key not in self._environments:
-            fields = fields_of(self._sources.schema, self._sources.tables[table].columns)
+            fields = fields_of(self._sources.schema, self._sources.tables[table].columns, self._models)
             self._environments[key] = fields, environment(fields, roots)
         return self._environments[key]
 

@@ -54,13 +54,16 @@ _CHECKER_TYPES = {
 }
 
 
-def fields_of(schema: FeatureSchema, columns: Iterable[ColumnSpec]) -> dict[Root, dict[str, ValueType]]:
-    """The fields of every root that has some."""
+def fields_of(
+    schema: FeatureSchema, columns: Iterable[ColumnSpec], models: Iterable[str] = ()
+) -> dict[Root, dict[str, ValueType]]:
+    """The fields of every root that has some; `models` are those whose scores have a name."""
     features = {
         root: {spec.name: spec.type for spec in schema.of(root)}
         for root in (Root.REQUEST, Root.VISITOR_STATE, Root.VISITOR)
     }
-    return {**features, Root.ITEM: {column.name: column.type for column in columns}}
+    of_items = {column.name: column.type for column in columns}
+    return {**features, Root.ITEM: of_items, Root.SCORES: dict.fromkeys(models, ValueType.DOUBLE)}
 
 
 def environment(fields: Mapping[Root, Mapping[str, ValueType]], roots: Iterable[Root]) -> cel.Env:

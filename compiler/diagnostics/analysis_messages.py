@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from compiler.diagnostics.problem import Problem, Where, nearest, problem, warning
+from compiler.diagnostics.problem import Problem, Where, listed, nearest, problem, warning
 
 _MEANT_NEVER = "mend the condition, or write `false` if nothing is meant to pass"
 _MOST_COMPARED = 5_000
@@ -32,10 +32,30 @@ def guard_reads_nullable(where: Where, rule: str, read: str) -> Problem:
     return problem("E604", where, message, f"guard with has({read}) or declare a default")
 
 
+def guard_reads_entry(where: Where, rule: str, whole: str, key: str, *, is_map: bool) -> Problem:
+    """A guardrail that fails where a map lacks a key, or a list a place."""
+    message = f"guardrail `{rule}` reads `{whole}[{key}]`, which may be absent: the item is blocked then"
+    asking = f"ask first: {key} in {whole} && ..., or read get({whole}, {key}, <default>)"
+    return warning("W617", where, message, asking if is_map else f"ask first: size({whole}) > {key} && ...")
+
+
 def reads_nullable(where: Where, rule: str, read: str, consequence: str) -> Problem:
     """A rule that fails where a value is absent."""
     message = f"`{rule}` reads `{read}`, which may have no value: {consequence}"
     return warning("W605", where, message, f"guard with has({read}) or declare a default")
+
+
+def reads_score_of_model(where: Where, rule: str, read: str, consequence: str) -> Problem:
+    """A rule that reads a model's score, in a slot that is also decided without models."""
+    message = f"`{rule}` reads `{read}`, and in tier `rules` no model scores: {consequence}"
+    return warning("W615", where, message, f"say what holds without it: has({read}) ? ... : ...")
+
+
+def model_of_another_slot(where: Where, slot: str, model: str, models: Collection[str]) -> Problem:
+    """A rule that reads the score of a model which a slot that uses it does not have."""
+    own = f"its models are {listed(models)}" if models else "it has no model"
+    hint = f"{own}: name `{model}` in its `other_models`, or give the slot a rule of its own"
+    return problem("E616", where, f"slot `{slot}` has no model `{model}`", hint)
 
 
 def unused_rule(where: Where, rule: str) -> Problem:

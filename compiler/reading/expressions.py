@@ -41,11 +41,11 @@ BUCKET = Use(Form.REQUEST, _VISIT, ("string",))
 MATCH = Use(Form.COLUMNS, (*_VISIT, Root.ITEM), ("bool",))
 GUARD = Use(Form.COLUMNS, (*_VISIT, Root.ITEM), ("bool",))
 STATIC_SCORE = Use(Form.COLUMNS, (*_VISIT, Root.ITEM), _NUMBER)
-RERANK = Use(Form.COLUMNS, (*_VISIT, Root.ITEM, Root.SCORE), _NUMBER)
+RERANK = Use(Form.COLUMNS, (*_VISIT, Root.ITEM, Root.SCORE, Root.SCORES), _NUMBER)
 INPUT = Use(Form.COLUMNS, (*_VISIT, Root.ITEM), (*_NUMBER, "bool"))
 SENTENCE = Use(Form.REQUEST, (*_VISIT, Root.ITEM), ("string",))
 ALONE = Use(Form.REQUEST, (*_VISIT, Root.ITEM), ())
-UNUSED = Use(Form.COLUMNS, (*_VISIT, Root.ITEM, Root.SCORE), ("bool", *_NUMBER))
+UNUSED = Use(Form.COLUMNS, RERANK.roots, ("bool", *_NUMBER))
 
 
 def payload_use(kind: ValueType) -> Use:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from compiler.diagnostics import Problem, proof_messages
+from compiler.diagnostics import Problem, proof_messages, source_messages
 from compiler.diagnostics import test_messages as say
 from compiler.places import Value
 from compiler.reading import fields, names
@@ -38,6 +38,7 @@ class RuleCase:
     item: str | None
     row: Row
     score: float | None
+    scores: Mapping[str, float]
     value: features.Value | None
     error: str | None
 
@@ -48,8 +49,13 @@ _Item: TypeAlias = tuple[str | None, Row]
 _Expected: TypeAlias = tuple[features.Value | None, str | None]
 
 
-def read_rule_tests(sources: Sources, ids: Ids) -> tuple[tuple[Case, ...], tuple[Problem, ...]]:
-    """The cases of all files as far as they can be read, and what is wrong; `ids` are those of each table."""
+def read_rule_tests(
+    sources: Sources, ids: Ids, broken: Collection[str] = ()
+) -> tuple[tuple[Case, ...], tuple[Problem, ...]]:
+    """The cases of all files as far as they can be read, and what is wrong; `ids` are those of each table.
+
+    Cases of `broken` slots, and of rules that these might use, are left out: they might be right.
+    """
     log: Log = []
     cases: dict[str, Case] = {}
     seen: dict[str, Value] = {}
@@ -58,19 +64,21 @@ def read_rule_tests(sources: Sources, ids: Ids) -> tuple[tuple[Case, ...], tuple
             names.check_name(value, name, "case", log)
             if seen.setdefault(name, value) is not value:
                 log.append(say.case_named_twice(value.key, name, seen[name].key))
-            case = _read_case(name, value, sources, ids, log)
+            case = _read_case(name, value, sources, ids, broken, log)
             if case is not None:
                 cases.setdefault(name, case)
     return tuple(cases.values()), tuple(log)
 
 
-def _read_case(name: str, value: Value, sources: Sources, ids: Ids, log: Log) -> Case | None:
+def _read_case(name: str, value: Value, sources: Sources, ids: Ids, broken: Collection[str], log: Log) -> Case | None:
     case = Fields(value, "a case", log)
     heading = Heading(name, case.take("description", fields.text, ""), value.key, places_of(value))
     slot: str | None = case.take("slot", fields.known(sources.slots, "slot"), None)
     rule: str | None = case.take("rule", fields.known(sources.rules, "rule"), None)
     if case.has("slot") == case.has("rule"):
         log.append(say.no_subject(value.key, name))
+        return None
+    if slot in broken or (rule is not None and broken and sources.rules[rule].table is None):
         return None
     if slot is not None:
         return read_slot_case(heading, slot, case, sources, ids[sources.slots[slot].spec.table])
@@ -88,10 +96,11 @@ def _read_rule_case(
     no_item: _Item = (None, {})
     item, row = case.take("item", _item_of(sources.tables[rule.table], ids[rule.table]), no_item)
     score: float | None = case.take("score", _SCORE, None)
+    scores: dict[str, float] = case.take("scores", _scores_of(sources.models), {})
     nothing_expected: _Expected = (None, None)
     value, error = case.need("expect", _expectation(heading.name, rule), nothing_expected)
     case.close()
-    return RuleCase(heading, rule.name, given, item, row, score, value, error)
+    return RuleCase(heading, rule.name, given, item, row, score, scores, value, error)
 
 
 def _item_of(table: TableSource, ids: Collection[str]) -> Reader[_Item]:
@@ -106,6 +115,18 @@ def _item_of(table: TableSource, ids: Collection[str]) -> Reader[_Item]:
         row = row_of(table, with_id=True)(value, log) or {}
         name = str(row.pop(ID, _MADE_UP))
         return name, row if name in ids else defaults_of(table) | row
+
+    return read
+
+
+def _scores_of(models: Collection[str]) -> Reader[dict[str, float]]:
+    """What models say of the item, by their names; a rule reads a model that is not named as one that did not score."""
+
+    def read(value: Value, log: Log) -> dict[str, float] | None:
+        for name, entry in fields.table_of(value, log).items():
+            if name not in models:
+                log.append(source_messages.unknown_name(entry.key, "model", name, models))
+        return fields.table(_SCORE)(value, log)
 
     return read
 

@@ -9,7 +9,7 @@ from compiler.diagnostics import declaration_messages as misfit
 from compiler.places import Text, Value
 from compiler.reading import fields, names
 from compiler.reading.caps import read_cap
-from compiler.reading.expressions import ELIGIBLE, RERANK, SENTENCE, STATIC_SCORE, Expression, Use, payload_use
+from compiler.reading.expressions import ALONE, ELIGIBLE, RERANK, SENTENCE, STATIC_SCORE, Expression, Use, payload_use
 from compiler.reading.fields import Fields, Log, Reader
 from compiler.reading.policies import NO_POLICY, Drawing, policy_for
 from compiler.reading.retrieval import Retrieval
@@ -42,12 +42,13 @@ class SlotSource:
 
 @dataclass(frozen=True)
 class Declared:
-    """What a slot may name: tables, features, purposes, rules, models."""
+    """What a slot may name: tables, features, purposes, rules, models. Without `has_all_rules` there are others."""
 
     tables: Mapping[str, TableSource]
     schema: FeatureSchema
     rules: Mapping[str, NamedRule]
     models: tuple[str, ...]
+    has_all_rules: bool
 
 
 def read_slot(name: str, value: Value, declared: Declared, log: Log) -> SlotSource:
@@ -85,13 +86,11 @@ class _Reading:
     def spec(self) -> SlotSpec:
         """All keys, in the order in which they matter."""
         slot, declared = self.slot, self._declared
-        rule_names = fields.distinct(fields.many(fields.known(declared.rules, "rule")))
+        rule = fields.known(declared.rules, "rule") if declared.has_all_rules else fields.text
+        rule_names = fields.distinct(fields.many(rule))
         source = declared.tables.get(self._table)
         retrieval = Retrieval(self._name, self._table, source, declared.schema, self.expressions)
-        others: tuple[str, ...] = slot.take(
-            "other_models", fields.distinct(fields.many(fields.known(declared.models, "model"))), ()
-        )
-        objective, terms = slot.take("objective", self._objective_for(others), _NO_OBJECTIVE)
+        objective, terms = slot.take("objective", self._read_objective, _NO_OBJECTIVE)
         return SlotSpec(
             name=self._name,
             kind=self._kind,
@@ -108,7 +107,7 @@ class _Reading:
             guards=slot.take("guards", rule_names, ()),
             model=slot.take("model", fields.known(declared.models, "model"), None),
             score=self._inline("score", STATIC_SCORE),
-            other_models=others,
+            other_models=slot.take("other_models", self._other_models(), ()),
             objective=objective,
             terms=terms,
             boosts=slot.take("boosts", rule_names, ()),
@@ -134,24 +133,31 @@ class _Reading:
         self.expressions.append(Expression(f"slots/{self._name}:{place}", written, use, (self._table,)))
         return self.expressions[-1].name
 
-    def _objective_for(self, others: tuple[str, ...]) -> Reader[tuple[str | None, tuple[Term, ...]]]:
-        """One expression, or terms by name; `others` are the models whose score a term may read."""
+    def _other_models(self) -> Reader[tuple[str, ...]]:
+        """Models of the bundle that an expression can name: `scores.<model>` reads them."""
+        reader = fields.distinct(fields.many(fields.known(self._declared.models, "model")))
 
-        def read(value: Value, log: Log) -> tuple[str | None, tuple[Term, ...]] | None:
-            if not isinstance(value.raw, Mapping):
-                return self._add("objective", fields.written(value, log), RERANK), ()
-            entries = names.readable(value.raw, "term", log)
-            return None, tuple(self._read_term(name, entry, others, log) for name, entry in entries.items())
+        def read(value: Value, log: Log) -> tuple[str, ...] | None:
+            listed = value.raw if isinstance(value.raw, tuple) else ()
+            entries = {each.raw: each for each in listed if isinstance(each.raw, str)}
+            names.readable(entries, "model beside another", log)
+            return reader(value, log)
 
         return read
 
-    def _read_term(self, name: str, value: Value, others: tuple[str, ...], log: Log) -> Term:
+    def _read_objective(self, value: Value, log: Log) -> tuple[str | None, tuple[Term, ...]] | None:
+        """One expression, or terms by name."""
+        if not isinstance(value.raw, Mapping):
+            return self._add("objective", fields.written(value, log), RERANK), ()
+        entries = names.readable(value.raw, "term", log)
+        return None, tuple(self._read_term(name, entry, log) for name, entry in entries.items())
+
+    def _read_term(self, name: str, value: Value, log: Log) -> Term:
         term = Fields(value, "a term of an objective", log)
         written = term.need("expr", fields.written, None)
         weight = term.take("weight", fields.number(), 1.0)
-        model = term.take("model", fields.known(others, "one of `other_models`"), None)
         term.close()
-        return Term(name=name, weight=weight, rule=self._add(value.path, written, RERANK) or "", model=model)
+        return Term(name=name, weight=weight, rule=self._add(value.path, written, RERANK) or "")
 
     def _read_payload(self, value: Value, log: Log) -> dict[str, PayloadField]:
         entries = names.readable(fields.table_of(value, log), "payload field", log)
@@ -162,7 +168,8 @@ class _Reading:
         kind = field.need("type", fields.member(ValueType, "type"), ValueType.STRING)
         written = field.need("expr", fields.written, None)
         field.close()
-        return PayloadField(type=kind, rule=self._add(value.path, written, payload_use(kind)) or "")
+        use = ALONE if field.is_faulty("type") else payload_use(kind)
+        return PayloadField(type=kind, rule=self._add(value.path, written, use) or "")
 
     def _purposes(self) -> Reader[tuple[str, ...]]:
         return fields.distinct(fields.many(fields.known(self._declared.schema.purposes, "purpose")))
@@ -221,6 +228,13 @@ def _check_size(slot: Fields, spec: SlotSpec, log: Log) -> None:
     positions = kind.positions(spec.size)
     if positions < spec.size:
         log.append(misfit.size_of_one_answer(slot.where("size"), spec.kind, spec.size))
+    _check_pins(slot, spec, positions, log)
+
+
+def _check_pins(slot: Fields, spec: SlotSpec, positions: int, log: Log) -> None:
+    """Pins of one position; those outside the slot, where its size is one that it can have."""
     taken = Counter(pin.position for pin in spec.pins)
-    if any(position >= positions or count > 1 for position, count in taken.items()):
+    is_size_known = spec.size <= positions and not slot.is_faulty("size")
+    is_outside = is_size_known and any(position >= positions for position in taken)
+    if is_outside or any(count > 1 for count in taken.values()):
         log.append(misfit.pins_do_not_fit(slot.where("pins"), positions))

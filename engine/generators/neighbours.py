@@ -39,9 +39,10 @@ class LoadedNeighbours:
         own = [row for row in dict.fromkeys(known) if row is not None]
         rows, strengths = self._entries(own, scope.now, table)
         summed: dict[int, float] = {}
+        so_far = summed.get
         for row, strength in zip(rows.tolist(), strengths.tolist(), strict=True):
             if 0.0 < strength < math.inf:
-                summed[row] = summed.get(row, 0.0) + strength
+                summed[row] = so_far(row, 0.0) + strength
         for row in (_UNKNOWN, *own):
             summed.pop(row, None)
         strongest = sorted(summed)

@@ -1,7 +1,6 @@
 """A list of ids that a feature holds: batch features of the feed, or what the cookie remembers."""
 
 from dataclasses import dataclass
-from itertools import islice
 from typing import cast
 
 import numpy as np
@@ -31,9 +30,15 @@ class LoadedPerVisitor:
 
     def rows(self, scope: Scope, table: Table) -> Rows:
         """In the feature's own order, each once; ids that the table lacks do not count."""
-        row_of = table.row_of
-        known = (row_of[each] for each in dict.fromkeys(listed(self.read, scope)) if each in row_of)
-        return np.fromiter(islice(known, self.limit), dtype=np.int64)
+        row_of = table.row_of.get
+        known: dict[int, None] = {}
+        for name in listed(self.read, scope):
+            row = row_of(name)
+            if row is not None:
+                known[row] = None
+                if len(known) == self.limit:
+                    break
+        return np.fromiter(known, dtype=np.int64)
 
 
 def load(generator: PerVisitor, name: str, table: str, parts: Parts) -> LoadedPerVisitor:

@@ -11,7 +11,7 @@ def _over(field: Field, params: Params) -> Step:
     def step(feasible: Mask) -> Values:
         count = int(np.count_nonzero(feasible))
         share = epsilon / count
-        chances = np.where(feasible, share, 0.0)
+        chances: Values = np.multiply(feasible, share, dtype=np.float64)
         chances[best(field.values, feasible)] = 1.0 - share * (count - 1)
         return chances
 

@@ -7,4 +7,4 @@ def _over(field: Field, _params: Params) -> Step:
     return lambda feasible: certain(field.values, feasible)
 
 
-GREEDY = Policy("greedy", frozenset({"choice", "ranking", "value"}), _over)
+GREEDY = Policy("greedy", frozenset({"choice", "ranking", "value"}), _over, is_certain=True)

@@ -42,7 +42,8 @@ class Policy:
     """One entry of `POLICIES`.
 
     `over` takes the field once per answer and gives the step, which is asked once per position: from what is feasible
-    there (at least one candidate) to the propensity of every candidate. `is_by_column` says that it draws by weights.
+    there (at least one candidate) to the propensity of every candidate. `is_by_column` says that it draws by weights,
+    `is_certain` that it always takes the best, so that nobody need ask for a step.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Policy:
     over: Callable[[Field, Params], Step]
     params: Mapping[str, Param] = field(default_factory=dict)
     is_by_column: bool = False
+    is_certain: bool = False
 
     def propensities(self, field: Field, feasible: Mask, params: Params) -> Values:
         """The propensity of every candidate at one position."""
@@ -91,4 +93,5 @@ def picked(chances: Values, u: float | Values) -> NDArray[np.intp]:
     Divided by their last, the cumulated propensities end at exactly 1, so no u falls through.
     """
     upper = np.add.accumulate(chances)  # sequential, unlike np.sum
-    return np.searchsorted(upper / upper[-1], np.asarray(u), side="right")
+    places: NDArray[np.intp] = (upper / upper[-1]).searchsorted(u, side="right")
+    return places

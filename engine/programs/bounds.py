@@ -22,6 +22,7 @@ from engine.programs.macros import MACROS
 from engine.programs.types import CelType, parse
 
 Features = Mapping[tuple[Root, str], FeatureSpec]
+_OF_CANDIDATES = frozenset({Root.ITEM, Root.SCORE, Root.SCORES})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ def facts_of(node: Node, below: Sequence[Facts], features: Features) -> Facts:
         case Variable():
             return Facts(unbound={slot_of(node): parse(node.type)})
         case Read() | Has():
-            return Facts(rounds=_most_entries(node, features), moves=node.root in (Root.ITEM, Root.SCORE))
+            return Facts(rounds=_most_entries(node, features), moves=node.root in _OF_CANDIDATES)
         case MacroCall():
             return _repeated(node, below)
     if not below:

@@ -37,6 +37,7 @@ from engine.programs.values import (
     ColumnProgram,
     ColumnStep,
     Computed,
+    Operand,
     RequestProgram,
     Texts,
 )
@@ -85,8 +86,10 @@ class _Steps:
         self.types = verified.types
         self.programs = programs
         self.is_moving = [facts.moves or bool(facts.unbound) for facts in verified.facts]
+        self.keys: list[str | None] = []
         self.steps: list[ColumnStep | None] = []
         for place, node in enumerate(verified.rule.nodes):
+            self.keys.append(self._key(node))
             self.steps.append(self._step(place, node) if self.is_moving[place] else None)
 
     def root(self) -> ColumnStep:
@@ -96,9 +99,9 @@ class _Steps:
     def _step(self, place: int, node: Node) -> ColumnStep | None:
         kind = self.types[place].name
         if isinstance(node, Read):
-            return reading.item_column(node.field) if node.root is Root.ITEM else reading.score_column
+            return _read(node.root, node.field)
         if isinstance(node, Has):
-            return reading.has_column(node.field)
+            return reading.has_column(_read(node.root, node.field))
         if kind not in SINGLES:
             return None
         if isinstance(node, Variable):
@@ -111,7 +114,22 @@ class _Steps:
         function = FUNCTIONS[node.function]
         if isinstance(function, LazyFunction):
             return self._lazy(function.plan_columns, node.args) if function.plan_columns else by_row
-        return self._strict(function, node.args, kind) or by_row
+        if self._is_numeric(function, node.args):
+            return self._numeric(function, node.args)
+        return _kept(self._strict(function, node.args, kind) or by_row, self.keys[place])
+
+    def _key(self, node: Node) -> str | None:
+        """What equal expressions of a bundle share; None for what reads scores or variables, or is too rare."""
+        match node:
+            case Const():
+                return f"{node.type} {node.value!r}"
+            case Read() if node.root not in (Root.SCORE, Root.SCORES):
+                return f"{node.root}.{node.field}"
+            case Call():
+                keys = [key for arg in node.args if (key := self.keys[arg]) is not None]
+                return f"{node.function}({', '.join(keys)})" if len(keys) == len(node.args) else None
+            case _:
+                return None
 
     def _macro(self, node: MacroCall) -> ColumnStep | None:
         """A macro over an item's own list or map, without another one inside."""
@@ -132,8 +150,6 @@ class _Steps:
     def _strict(self, function: Function, args: Sequence[int], kind: str) -> ColumnStep | None:
         types = [self.types[arg] for arg in args]
         moving = [place for place, arg in enumerate(args) if self.is_moving[arg]]
-        if all(type_.name in DTYPES for type_ in types) and (function.numeric or function.checked):
-            return self._numeric(function, args)
         if len(moving) > 1:
             return None
         sources = [self._plain(arg) for arg in args]
@@ -145,6 +161,10 @@ class _Steps:
         if function.listed and has_listed:
             return checked(function.listed, sources)
         return None
+
+    def _is_numeric(self, function: Function, args: Sequence[int]) -> bool:
+        is_of_numbers = all([self.types[arg].name in DTYPES for arg in args])
+        return is_of_numbers and (function.numeric is not None or function.checked is not None)
 
     def _numeric(self, function: Function, args: Sequence[int]) -> ColumnStep:
         sources = [self._number(arg) for arg in args]
@@ -176,6 +196,27 @@ class _Steps:
         """A node as a column in any case."""
         step, program, kind = self.steps[place], self.programs[place], self.types[place].name
         return step or (lambda batch: (spread(kind, program(batch.scope), len(batch.rows)), None))
+
+
+def _read(root: Root, field: str) -> ColumnStep:
+    """What changes from candidate to candidate."""
+    if root is Root.ITEM:
+        return reading.item_column(field)
+    return reading.score_of_column(field) if field else reading.score_column
+
+
+def _kept(step: ColumnStep, key: str | None) -> ColumnStep:
+    """The same step, run once per batch, whichever rules ask for it: model inputs look up the same things."""
+    if key is None:
+        return step
+
+    def run(batch: Batch) -> Operand:
+        found = batch.gathered.get(key)
+        if found is None:
+            found = batch.gathered[key] = step(batch)
+        return found
+
+    return run
 
 
 def _is_mixed(kind: CelType) -> bool:

@@ -50,7 +50,7 @@ _INT_RANGES = {
     "timestamp": (MIN_TIMESTAMP_NS, MAX_TIMESTAMP_NS),
     "duration": (-MAX_DURATION_NS, MAX_DURATION_NS),
 }
-_KEYS = frozenset({"string", "int", "uint", "bool", "never"})
+KEYS = frozenset({"string", "int", "uint", "bool", "never"})
 _UNENCODABLE = re.compile("[\ud800-\udfff]")
 
 
@@ -118,14 +118,19 @@ class Inference:
         if root is Root.NOW and not field:
             return TIMESTAMP
         if root is Root.SCORE and not field:
-            if self._rule.form is not Form.COLUMNS:
-                raise NotRunnableError("score is read, but only rules over candidates have one")
-            return DOUBLE
+            return self._score(root)
         return self._field(root, field)
+
+    def _score(self, root: Root) -> CelType:
+        if self._rule.form is not Form.COLUMNS:
+            raise NotRunnableError(f"{root} is read, but only rules over candidates have one")
+        return DOUBLE
 
     def _field(self, root: Root, field: str) -> CelType:
         if root is Root.ITEM and field in self._columns:
             return self._columns[field]
+        if root is Root.SCORES and field:
+            return self._score(root)  # of which models, `engine.load` knows by the slot
         if (root, field) in self._features:
             return TYPE_OF_VALUES[self._features[root, field].type]
         raise NotRunnableError(f"reads {root}.{field}, which the bundle does not declare")
@@ -162,7 +167,7 @@ class Inference:
             raise NotRunnableError("a map has as many keys as values")
         _check_places(node.optional, len(node.values))
         key = self._joined(node.keys)
-        if key.name not in _KEYS and not self._is_trial:
+        if key.name not in KEYS and not self._is_trial:
             raise NotRunnableError(f"a map's keys are strings, ints, uints or bools, not {key}")
         return CelType("map", (key, self._joined(node.values, node.optional)))
 

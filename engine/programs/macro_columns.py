@@ -51,7 +51,9 @@ def _inner(batch: Batch, lists: Lists, lengths: NDArray[np.int64], slots: Sequen
         numbers = lists.column.numbers
         bound = [places, texts] if numbers is None else [texts, numbers.take(entries)]
     score = None if batch.score is None else batch.score.take(owners)
-    return Batch(batch.scope, batch.table, batch.rows.take(owners), score, dict(zip(slots, bound, strict=True)))
+    scores = None if batch.scores is None else {model: each.take(owners) for model, each in batch.scores.items()}
+    variables = dict(zip(slots, bound, strict=True))
+    return Batch(batch.scope, batch.table, batch.rows.take(owners), score, variables, scores=scores)
 
 
 def _answers(body: ColumnStep, inner: Batch) -> tuple[Array, Mask]:

@@ -16,7 +16,8 @@ from engine.programs import reading
 from engine.programs.bounds import most_rounds
 from engine.programs.dispatch import as_bool, dispatched
 from engine.programs.functions import FUNCTIONS, LazyFunction
-from engine.programs.macros import MACROS, Failed, Room, planned
+from engine.programs.macros import MACROS
+from engine.programs.rounds import Failed, Room, planned
 from engine.programs.types import BOOL, BYTES, DOUBLE, DURATION, INT, STRING, TIMESTAMP, UINT, CelType
 from engine.programs.values import (
     NOTHING,
@@ -158,6 +159,8 @@ class _Planner:
             return reading.now
         if root is Root.SCORE:
             return reading.score
+        if root is Root.SCORES:
+            return reading.score_of(field)
         return reading.feature(self.verified.features[root, field])
 
     def _macro(self, place: int, node: MacroCall) -> RequestProgram:

@@ -58,6 +58,17 @@ def score(scope: Scope) -> CelValue:
     return scope.score
 
 
+def score_of(model: str) -> RequestProgram:
+    """A closure that reads what one model of the slot says of the candidate; in tier `rules` none scored."""
+
+    def read(scope: Scope) -> CelValue:
+        if scope.scores is None or model not in scope.scores:
+            raise MissingError(f"scores.{model} has no value: in tier rules no model scores")
+        return scope.scores[model]
+
+    return read
+
+
 def feature(spec: FeatureSpec) -> RequestProgram:
     """A closure that reads one feature. Raises `NotRunnableError` when its default does not fit its type."""
     place = f"{spec.root}.{spec.name}"
@@ -110,13 +121,15 @@ def _quick_visitor(name: str, purpose: str | None, kind: type, read: RequestProg
 
 def item(spec: ColumnSpec) -> RequestProgram:
     """A closure that reads one column of the scope's row."""
+    name = spec.name
 
     def read(scope: Scope) -> CelValue:
         if scope.table is None:
-            raise MissingError(f"item.{spec.name} is read where there is no item")
-        column = scope.table.columns[spec.name]
-        if column.status_at(scope.row, scope.now) > _READABLE:
-            raise MissingError(f"item.{spec.name} has no value")
+            raise MissingError(f"item.{name} is read where there is no item")
+        column = scope.table.columns[name]
+        is_sound = column.status is None and column.newest <= scope.now
+        if not is_sound and column.status_at(scope.row, scope.now) > _READABLE:
+            raise MissingError(f"item.{name} has no value")
         return column.value_at(scope.row)
 
     return _instant(read) if spec.type is ValueType.TIMESTAMP else read
@@ -142,6 +155,18 @@ def score_column(batch: Batch) -> Operand:
     return batch.score, None
 
 
+def score_of_column(model: str) -> ColumnStep:
+    """A column step that reads what one model says of the candidates."""
+
+    def step(batch: Batch) -> Operand:
+        if batch.scores is None or model not in batch.scores:
+            count = len(batch.rows)
+            return np.zeros(count), some(np.ones(count, dtype=np.bool_))
+        return batch.scores[model], None
+
+    return step
+
+
 def item_column(name: str) -> ColumnStep:
     """A column step that reads one column of the batch's rows, once per batch."""
 
@@ -149,22 +174,29 @@ def item_column(name: str) -> ColumnStep:
         found = batch.gathered.get(name)
         if found is None:
             column = batch.table.columns[name]
-            found = (_gathered(column, batch.rows), _unreadable(column, batch.rows, batch.scope.now))
+            found = (_gathered(column, batch.rows), unreadable(column, batch.rows, batch.scope.now))
             batch.gathered[name] = found
         return found
 
     return step
 
 
-def has_column(name: str) -> ColumnStep:
-    """A column step for `has` of an item's column."""
-    read = item_column(name)
+def has_column(read: ColumnStep) -> ColumnStep:
+    """A column step for `has` of what a step reads."""
 
     def step(batch: Batch) -> Operand:
         _, errors = read(batch)
         return np.ones(len(batch.rows), dtype=np.bool_) if errors is None else np.logical_not(errors), None
 
     return step
+
+
+def unreadable(column: Column, rows: NDArray[np.int64], now_us: int) -> Mask | None:
+    """Which of these rows have no value at `now_us` that may be read; None: all have."""
+    errors = None if column.status is None else some(column.status.take(rows) > _READABLE)
+    if column.as_of is not None and column.newest > now_us:
+        errors = union(errors, some(column.as_of.take(rows) > now_us))
+    return errors
 
 
 def _plain_value(spec: FeatureSpec) -> _Fetch:
@@ -230,10 +262,3 @@ def _gathered(column: Column, rows: NDArray[np.int64]) -> ColumnValues:
     if column.type is ValueType.STRING:
         return Texts(column.values.take(rows), column.dictionary, column)
     return column.values.take(rows)
-
-
-def _unreadable(column: Column, rows: NDArray[np.int64], now_us: int) -> Mask | None:
-    errors = None if column.status is None else some(column.status.take(rows) > _READABLE)
-    if column.as_of is not None and column.newest > now_us:
-        errors = union(errors, some(column.as_of.take(rows) > now_us))
-    return errors

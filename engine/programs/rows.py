@@ -24,6 +24,8 @@ def problem(program: RequestProgram, batch: Batch, errors: Mask) -> RuleError | 
 def _scope(batch: Batch, place: int) -> Scope:
     score = None if batch.score is None else float(batch.score[place])
     scope = batch.scope.at(batch.table, int(batch.rows[place]), score)
+    if batch.scores is not None:
+        scope.scores = {model: float(scores[place]) for model, scores in batch.scores.items()}
     if batch.variables:
         scope.variables.extend([None] * (max(batch.variables) + 1))
         for slot, values in batch.variables.items():

@@ -121,8 +121,9 @@ def _identity(key: CelValue) -> Hashable:
 class Scope:
     """The values of one request by root; `now` in microseconds. With a `table` and `row`, `item` may be read too.
 
-    `score` is the row's score, once it is known: rules that run over candidates may read it. `variables` is where
-    the rule that runs keeps what its macros bind, by slot: nobody reads it afterwards.
+    `score` is the row's score, once it is known: rules that run over candidates may read it; `scores` are those of all
+    models that scored, by name, where a rule reads them. `variables` is where the rule that runs keeps what its macros
+    bind, by slot: nobody reads it afterwards.
     """
 
     now: int
@@ -134,6 +135,7 @@ class Scope:
     row: int = -1
     score: float | None = None
     variables: list[CelValue] = field(default_factory=list)
+    scores: Mapping[str, float] | None = None
 
     def at(self, table: Table, row: int, score: float | None = None) -> "Scope":
         """The same scope with `item` being one row of a table."""
@@ -177,8 +179,8 @@ Operand: TypeAlias = tuple[ColumnValues, Mask | None]
 class Batch:
     """Candidates: rows of one table, in the order of their ids, read in one scope; `score` once it is known.
 
-    `variables` are what macros bound, by slot. `gathered` keeps what programs have read of these rows, so that each
-    column is gathered once.
+    `scores` are those of all models that scored, by name, where a rule reads them. `variables` are what macros bound,
+    by slot. `gathered` keeps what programs have read of these rows, or looked up by them, so that it is done once.
     """
 
     scope: Scope
@@ -187,9 +189,10 @@ class Batch:
     score: NDArray[np.float64] | None = None
     variables: Mapping[int, ColumnValues] = field(default_factory=dict)
     gathered: dict[str, Operand] = field(default_factory=dict, init=False, repr=False, compare=False)
+    scores: Mapping[str, NDArray[np.float64]] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)  # not frozen, as with `Scope`
 class Computed:
     """A column program's result: a value per candidate, and where it is in error (None: nowhere).
 

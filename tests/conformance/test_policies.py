@@ -134,7 +134,7 @@ def test_floors_hold(policy: Policy, situation: tuple[Field, np.ndarray], share:
 @cache
 def numbers() -> np.ndarray:
     """As many numbers u as the engine would draw for so many requests."""
-    return np.array([hashing.draw(f"request {n}", "shelf", 0) for n in range(DRAWS)])
+    return np.array([hashing.draws(f"request {n}", "shelf", 1)[0] for n in range(DRAWS)])
 
 
 def unlikelihood(drawn_by: np.ndarray, stated: np.ndarray) -> float:

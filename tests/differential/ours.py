@@ -24,7 +24,7 @@ from engine.programs.columns import plan_columns
 from engine.programs.plan import plan_request
 from engine.programs.values import CelValue, ColumnProgram, Computed, RequestProgram, Scope
 
-from .worlds import COLUMNS, SCHEMA, TABLE, World
+from .worlds import COLUMNS, MODELS, SCHEMA, TABLE, World
 
 NAME = "x"
 _PLACE = re.compile(r"^rule 'x',? (node \d+: )?")
@@ -69,7 +69,7 @@ class Pipeline:
     """The compiler and the engine, end to end, with one environment of the checker."""
 
     def __init__(self) -> None:
-        self._environment: cel.Env = environment(fields_of(SCHEMA, COLUMNS), ROOTS)
+        self._environment: cel.Env = environment(fields_of(SCHEMA, COLUMNS, MODELS), ROOTS)
 
     def compiled(self, text: str, form: Form = Form.REQUEST) -> Compiled | Refused:
         """The expression, ready to run."""
@@ -97,6 +97,11 @@ def attempted(program: RequestProgram, scope: Scope) -> CelValue | RuleError:
         return program(scope)
     except RuleError as error:
         return error
+
+
+def ran(rule: Rule, scope: Scope) -> CelValue | RuleError:
+    """What the closure of a rule gives, or its error."""
+    return attempted(plan_request(rule, SCHEMA, TABLE), scope)
 
 
 def computed(program: ColumnProgram, world: World) -> Computed | RuleError:

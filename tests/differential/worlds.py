@@ -96,9 +96,11 @@ FEATURES = tuple(
 SCHEMA = FeatureSchema(purposes=("measuring",), features=FEATURES)
 COLUMNS = tuple(ColumnSpec(name=f"{kind}_{n}", type=kind, is_nullable=True) for kind in ValueType for n in range(3))
 TABLE = TableSpec(name="items", rows=ROWS, columns=COLUMNS)
+MODELS = ("likes", "returns")
 ROW_FIELDS = (
     *(Field(Root.ITEM, spec.name, TYPE_OF_VALUES[spec.type]) for spec in COLUMNS),
     Field(Root.SCORE, "", DOUBLE),
+    *(Field(Root.SCORES, model, DOUBLE) for model in MODELS),
 )
 REQUEST_FIELDS = (
     *(Field(spec.root, spec.name, TYPE_OF_VALUES[spec.type], spec.name.endswith("expired")) for spec in FEATURES),
@@ -108,26 +110,31 @@ REQUEST_FIELDS = (
 
 @dataclass(frozen=True)
 class World:
-    """One scope and a table of items; `scores` is None where they are not known."""
+    """One scope and a table of items; `scores` is None where they are not known, `by_model` where no model scored."""
 
     scope: Scope
     table: Table
     scores: tuple[float, ...] | None
+    by_model: Mapping[str, tuple[float, ...]] | None = None
 
     def row(self, row: int) -> Scope:
         """What a closure reads for one item."""
-        return self.scope.at(self.table, row, None if self.scores is None else self.scores[row])
+        scope = self.scope.at(self.table, row, None if self.scores is None else self.scores[row])
+        scope.scores = None if self.by_model is None else {name: each[row] for name, each in self.by_model.items()}
+        return scope
 
     def batch(self) -> Batch:
         """What a column program reads."""
         scores = None if self.scores is None else np.array(self.scores)
-        return Batch(self.scope, self.table, np.arange(ROWS), scores)
+        by_model = None if self.by_model is None else {name: np.array(each) for name, each in self.by_model.items()}
+        return Batch(self.scope, self.table, np.arange(ROWS), scores, scores=by_model)
 
     def seen(self, row: int) -> Seen:
         """The variables of the library."""
         values = {**self._features(), **self._item(row), "now": _instant(self.scope.now)}
         if self.scores is not None:
             values["score"] = self.scores[row]
+        values |= {f"scores_{name}": each[row] for name, each in (self.by_model or {}).items()}
         tests = {f"has_{each.variable}": each.variable in values for each in (*ROW_FIELDS, *REQUEST_FIELDS)}
         return {**values, **tests}
 
@@ -181,7 +188,9 @@ def draw_world(
     }
     scope = Scope(NOW, frozenset(), held[Root.REQUEST], held[Root.VISITOR_STATE], visitor)
     table = Table("items", {spec.name: _column(spec.type, random, instants) for spec in columns})
-    return World(scope, table, tuple(random.choices(DOUBLES, k=ROWS)) if random.random() < 0.7 else None)
+    scores = tuple(random.choices(DOUBLES, k=ROWS)) if random.random() < 0.7 else None
+    by_model = {name: tuple(random.choices(DOUBLES, k=ROWS)) for name in MODELS} if random.random() < 0.7 else None
+    return World(scope, table, scores, by_model)
 
 
 def _value(kind: ValueType, random: Random, instants: tuple[int, ...]) -> Value:

@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
+from ports import free_port
 
 from compiler.build import build
 from contracts.bundle import write_file
@@ -64,7 +65,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def shop(folder: Path) -> Iterator[Shop]:
-    state, edge, origin = folder.parent / "state", "http://127.0.0.1:18460", "http://127.0.0.1:18461"
+    state, port = folder.parent / "state", free_port(2)
+    edge, origin = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{port + 1}"
     bundle = build(folder).bundle
     secrets = ensure_secrets(state / "secrets.json")
     (state / "bundle.zip").write_bytes(write_file(bundle))
@@ -85,7 +87,7 @@ def start_programs(folder: Path, state: Path, edge: str, origin: str) -> list[Ch
     origin_words = ["origin", "--bundle", str(state / "bundle.zip"), "--state", str(state / "origin"), "--port", port]
     origin_words += ["--batch", str(folder / "batch.py"), "--history", str(folder / "data/history"), *shared]
     edge_words = ["edge", "--registry", str(state / "registry"), "--state", str(state / "edge"), "--origin", origin]
-    edge_words += ["--port", edge.rpartition(":")[2], "--dev", "--budget-ms", "2000", *shared]
+    edge_words += ["--port", edge.rpartition(":")[2], "--dev", "--budget-ms", "10000", *shared]
     return [
         start("origin", origin_words, f"{origin}/readyz"),
         start("edge", edge_words, f"{edge}/readyz"),
@@ -138,7 +140,7 @@ def send_basket(edge: str, household: str, cart: tuple[str, ...], now: int) -> N
 
 def settled(origin: str, wanted: int) -> Recording:
     """The recording, once the uplink has brought every record."""
-    give_up = time.monotonic() + 60
+    give_up = time.monotonic() + 180
     while time.monotonic() < give_up:
         recording = whole(fetch_recording(origin, 10 * wanted))
         if len(recording.records) >= wanted:
@@ -214,7 +216,7 @@ def served_rows(record: DecisionRecord, loaded: LoadedBundle, catalogs: Catalogs
     slot = loaded.slots["for-you"]
     table = snapshot.tables[slot.spec.table]
     candidates = Batch(scope, table, retrieve(slot, scope, snapshot).rows)
-    return Batch(scope, table, guard(slot, candidates, record.request.exposures).rows)
+    return Batch(scope, table, guard(slot, candidates, record.request.exposures).batch.rows)
 
 
 def training_rows(folder: Path) -> set[tuple[int, bytes, tuple[str, ...]]]:

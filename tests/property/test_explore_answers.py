@@ -6,8 +6,9 @@ of each step it takes the policy's own propensities (`tests/conformance/test_pol
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 
 import msgspec
 import numpy as np
@@ -19,16 +20,17 @@ from scipy.stats import chi2
 from contracts.decision import DecisionRequest
 from contracts.features import ValueType
 from contracts.slots import Diversity, Pin, PolicySpec, SlotSpec, Sticky, Weights
+from engine import hashing
 from engine.explore import Drawn, explore, seed_of, shadow
 from engine.kinds import KINDS
 from engine.loaded import LoadedPolicy, LoadedSlot
-from engine.policies import POLICIES, Field, LoadedWeights, Policy
+from engine.policies import POLICIES, Field, LoadedWeights, Params, Policy, Step, picked
 from engine.programs.values import Batch, Scope
 from engine.rerank import Ranked
 from engine.snapshot import Column, Table
 
 EACH = pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)
-DRAWS = 4000
+DRAWS = 100_000
 ONE_IN_A_THOUSAND = 1e-3
 MILD = {"epsilon": 0.6, "temperature": 1.5, "gamma": 2.0, "floor": 0.05}
 CERTAIN = {"epsilon": 0.0, "temperature": 1e-6, "gamma": 1e9, "floor": 0.0}
@@ -57,6 +59,7 @@ class Case:
 PINNED = Case((3, 1, 4, 1.5, 5), 3, "xxyxy", 2, frozenset({0}), ((1, 1), (2, 4)), (0.1, 0.4, 0.0, 0.3, 0.2))
 FEW = Case((3, 1, 4, 2), 5, "xxyy", 1, pins=((3, 3),), weights=(0.1, 0.4, 0.0, 0.0))
 FREE = Case((0.1, 0.2, 0.4, 0.4), 3, weights=(0.5, 0.2, 0.0, 0.3))
+LONG = Case((3, 1, 4, 1.5, 5, 2), 4, "xxyyyz", 2, frozenset({3}), ((2, 0),), (0.1, 0.4, 0.2, 0.0, 0.2, 0.3))
 
 
 def loaded_policy(policy: Policy, numbers: dict[str, float]) -> LoadedPolicy:
@@ -79,9 +82,9 @@ def slot_of(case: Case, policy: LoadedPolicy, shadow_policy: LoadedPolicy | None
     )
     rules = dict.fromkeys(("eligible", "model", "score", "objective", "offer", "why", "fallback"))
     lists: dict[str, tuple[()]] = dict.fromkeys(
-        ("generators", "guards", "caps", "other_models", "terms", "boosts", "payload"), ()
+        ("generators", "guards", "guard_reads", "caps", "other_models", "terms", "boosts", "payload"), ()
     )
-    return LoadedSlot(spec, KINDS["ranking"], policy, shadow_policy, **rules, **lists)  # type: ignore[arg-type]
+    return LoadedSlot(spec, KINDS["ranking"], policy, shadow_policy, reads_scores=False, **rules, **lists)  # type: ignore[arg-type]
 
 
 def ranked_of(case: Case) -> Ranked:
@@ -173,20 +176,91 @@ def test_each_answer_has_the_propensity_of_its_enumeration(policy: Policy, case:
         assert result.propensity == (product if is_drawn and result.rows else None)
 
 
+@cache
+def numbers() -> np.ndarray:
+    """The numbers u of so many requests, position by position, as the engine draws them."""
+    most = max(case.size for case in (PINNED, FEW, FREE, LONG))
+    return np.array([hashing.draws(f"request {n}", "shelf", most) for n in range(DRAWS)])
+
+
+def tallied(case: Case, policy: LoadedPolicy) -> Counter[tuple[int, ...]]:
+    """How many of the requests `explore` answers with what.
+
+    It walks once for each answer there is, with the seed of one request, and the steps of that walk are kept. Requests
+    that agree with it so far meet the same step, so their own numbers are `picked` from its propensities at once; those
+    that go another way get a walk of their own.
+    """
+    met: list[np.ndarray] = []
+    seen = replace(policy, policy=replace(policy.policy, over=_seen_by(met, policy.policy)))
+    counts: Counter[tuple[int, ...]] = Counter()
+    waiting = [np.arange(DRAWS)]
+    while waiting:
+        alike = waiting.pop()
+        met.clear()
+        walk = drawn(case, seen, f"request {alike[0]}")
+        positions = [position for position, draw in enumerate(walk.draws) if not draw.is_pinned]
+        for position, chances in zip(positions, met, strict=False):  # a certain policy is asked for no step
+            places = picked(chances, numbers()[alike, position])
+            assert places[0] == walk.rows[position]
+            waiting += [alike[places == place] for place in np.unique(places) if place != places[0]]
+            alike = alike[places == places[0]]
+        counts[walk.rows] += len(alike)
+    return counts
+
+
+def _seen_by(met: list[np.ndarray], policy: Policy) -> Callable[[Field, Params], Step]:
+    """The policy's steps; what they answer is kept too."""
+
+    def over(field: Field, params: Params) -> Step:
+        step = policy.over(field, params)
+
+        def keeping(feasible: np.ndarray) -> np.ndarray:
+            met.append(step(feasible))
+            return met[-1]
+
+        return keeping
+
+    return over
+
+
 @EACH
-@pytest.mark.parametrize("case", [PINNED, FEW, FREE], ids=["pinned", "few", "free"])
+@pytest.mark.parametrize("case", [PINNED, FEW, FREE, LONG], ids=["pinned", "few", "free", "long"])
 def test_frequencies_of_answers_match_the_enumeration(policy: Policy, case: Case) -> None:
     chosen = loaded_policy(policy, MILD)
     enumerated = answers(case, chosen)
-    slot, ranked, taken = slot_of(case, chosen), ranked_of(case), [case.ids[item] for item in case.taken]
-    counts = Counter(explore(slot, chosen, ranked, f"request {n}", taken).rows for n in range(DRAWS))
+    counts = tallied(case, chosen)
+    assert counts.total() == DRAWS
     assert counts.keys() <= enumerated.keys()
-    usual = {rows: chance for rows, chance in enumerated.items() if chance * DRAWS >= 5}
+    assert unlikelihood(counts, enumerated) > ONE_IN_A_THOUSAND
+    assert (len(counts) > 1) == (policy.name != "greedy")
+
+
+def unlikelihood(counts: Counter[tuple[int, ...]], stated: dict[tuple[int, ...], float]) -> float:
+    """The probability of counts at least as odd as these (chi-square); answers that are rare count together."""
+    usual = {rows: chance for rows, chance in stated.items() if chance * DRAWS >= 5}
     rest = 1.0 - math.fsum(usual.values())
     cells = [(counts[rows], chance) for rows, chance in usual.items()]
     cells += [(DRAWS - sum(count for count, _ in cells), rest)] if rest * DRAWS >= 1 else []
     statistic = sum((count - DRAWS * chance) ** 2 / (DRAWS * chance) for count, chance in cells)
-    assert chi2.sf(statistic, max(len(cells) - 1, 1)) > ONE_IN_A_THOUSAND
+    return float(chi2.sf(statistic, max(len(cells) - 1, 1)))
+
+
+def test_an_answer_that_comes_a_little_too_often_is_found_out() -> None:
+    chosen = loaded_policy(POLICIES["softmax"], MILD)
+    enumerated, counts = answers(FREE, chosen), tallied(FREE, chosen)
+    often, rare = max(enumerated, key=enumerated.__getitem__), min(enumerated, key=enumerated.__getitem__)
+    shifted = {**enumerated, often: enumerated[often] - 0.01, rare: enumerated[rare] + 0.01}
+    assert unlikelihood(counts, shifted) < ONE_IN_A_THOUSAND
+
+
+@EACH
+@pytest.mark.parametrize("case", [PINNED, FEW, FREE, LONG], ids=["pinned", "few", "free", "long"])
+def test_the_tally_is_that_of_walks_one_by_one(policy: Policy, case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = loaded_policy(policy, MILD)
+    first = numbers()[:200]
+    monkeypatch.setitem(globals(), "DRAWS", len(first))
+    monkeypatch.setitem(globals(), "numbers", lambda: first)
+    assert tallied(case, chosen) == Counter(drawn(case, chosen, f"request {n}").rows for n in range(len(first)))
 
 
 @EACH

@@ -15,7 +15,7 @@ from contracts.features import FeatureValue, Root, ValueType
 from contracts.rule_ir import Rule
 from contracts.slots import Cap, CapWindow
 from engine.guard import guard
-from engine.loaded import LoadedBundle, LoadedSlot
+from engine.loaded import LoadedBundle
 from engine.programs.values import Batch
 
 IDS = "abcdefgh"
@@ -124,32 +124,31 @@ def failing(world: World, place: int) -> list[str]:
     return [*guards, *(f"cap:{name}" for name in met)]
 
 
-def outcome(slot_: LoadedSlot, given: Batch, world: World) -> dict[str, str | None]:
+def outcome(world: World) -> dict[str, str | None]:
     """Each item's first blocker, None for those that may be shown."""
-    guarded = guard(slot_, given, world.met)
-    survivors = {given.table.ids[row]: None for row in guarded.rows.tolist()}
+    loaded = loaded_from(world)
+    given = batch(loaded)
+    visitor = {} if world.taste is None else {"taste": FeatureValue(value=world.taste, as_of=0)}
+    candidates = Batch(replace(given.scope, visitor=visitor), given.table, given.rows)
+    guarded = guard(loaded.slots["shelf"], candidates, world.met)
+    survivors = {given.table.ids[row]: None for row in guarded.batch.rows.tolist()}
     assert not survivors.keys() & guarded.blockers.keys()
     return {**guarded.blockers, **survivors}
 
 
-def without(slot_: LoadedSlot, constraint: str) -> LoadedSlot:
-    guards = tuple(each for each in slot_.guards if each.name != constraint)
-    caps = tuple(each for each in slot_.caps if f"cap:{each.spec.name}" != constraint)
-    return replace(slot_, guards=guards, caps=caps)
+def without(world: World, constraint: str) -> World:
+    guards = tuple(name for name in world.guards if name != constraint)
+    return replace(world, guards=guards, caps=tuple(name for name in world.caps if f"cap:{name}" != constraint))
 
 
 @settings(max_examples=150, deadline=None)
 @given(worlds)
 def test_each_candidate_has_one_first_blocker_and_moves_on_without_it(world: World) -> None:
-    loaded = loaded_from(world)
-    slot_, given_ = loaded.slots["shelf"], batch(loaded)
-    visitor = {} if world.taste is None else {"taste": FeatureValue(value=world.taste, as_of=0)}
-    candidates = Batch(replace(given_.scope, visitor=visitor), given_.table, given_.rows)
-    before = outcome(slot_, candidates, world)
+    before = outcome(world)
     wrong = {identity: failing(world, place) for place, identity in enumerate(IDS)}
     assert before == {identity: _first(names) for identity, names in wrong.items()}
     for constraint in (*world.guards, *(f"cap:{name}" for name in world.caps)):
-        after = outcome(without(slot_, constraint), candidates, world)
+        after = outcome(without(world, constraint))
         for identity, names in wrong.items():
             rest = [name for name in names if name != constraint]
             assert after[identity] == _first(rest)

@@ -43,7 +43,8 @@ def test_the_drawn_worlds_have_values_and_every_kind_of_error() -> None:
     items, scores = compiled("item.int_0"), compiled("score")
     outcomes = {type(each) for world in worlds for each in items.outcomes(world, range(ROWS))}
     assert outcomes == {int, MissingError}
-    assert {type(each) for world in worlds for each in scores.outcomes(world, (0,))} == {float, MissingError}
+    for each_of in (scores, compiled("scores.returns")):
+        assert {type(each) for world in worlds for each in each_of.outcomes(world, (0,))} == {float, MissingError}
     expired = compiled("visitor.int_expired == item.int_0")
     assert ExpiredError in {type(each) for world in worlds for each in expired.outcomes(world, (0,))}
 

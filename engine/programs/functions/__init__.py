@@ -5,11 +5,13 @@ reads this table.
 """
 
 from engine.programs.functions.accessors import ACCESSORS
+from engine.programs.functions.bits import BITS
 from engine.programs.functions.comparison import COMPARISONS
 from engine.programs.functions.containers import CONTAINERS
 from engine.programs.functions.conversion import CONVERSIONS
 from engine.programs.functions.declaration import Declaration, Function, LazyFunction
 from engine.programs.functions.domain import DOMAIN
+from engine.programs.functions.extremes import EXTREMES
 from engine.programs.functions.formatting import FORMATTING
 from engine.programs.functions.logic import LOGIC
 from engine.programs.functions.mathematics import MATHEMATICS
@@ -18,6 +20,7 @@ from engine.programs.functions.octets import OCTETS
 from engine.programs.functions.optionals import OPTIONALS
 from engine.programs.functions.patterns import PATTERNS
 from engine.programs.functions.sequences import SEQUENCES
+from engine.programs.functions.text_changes import TEXT_CHANGES
 from engine.programs.functions.text_parts import TEXT_PARTS
 from engine.programs.functions.texts import TEXTS
 from engine.programs.functions.times import TIMES
@@ -30,9 +33,9 @@ TABLES: dict[str, tuple[Function | LazyFunction, ...]] = {
     "Comparison": COMPARISONS,
     "Numbers": NUMBERS,
     "Unsigned numbers": UNSIGNED,
-    "Mathematics": MATHEMATICS,
+    "Mathematics": EXTREMES + MATHEMATICS + BITS,
     "Strings": TEXTS,
-    "Parts of strings": TEXT_PARTS,
+    "Parts of strings": TEXT_PARTS + TEXT_CHANGES,
     "Formatting": FORMATTING,
     "Patterns": PATTERNS,
     "Bytes": OCTETS,

@@ -5,8 +5,8 @@ Two shapes are fast in columns. A map or list of the request, asked by an item's
 or map, asked by one string, is searched in the column's codes.
 """
 
-import math
 import operator
+import struct
 from collections.abc import Mapping
 
 import numpy as np
@@ -19,6 +19,8 @@ from engine.programs.limits import Budget, bounded
 from engine.programs.values import CelValue, Lists, Operand, OptionalValue, Texts, Uint
 from engine.snapshot import Array
 
+_NOWHERE_BITS = 0x7FF8_EDCE_0000_0001  # a NaN that no map holds: those that are stored, or computed, are others
+_NOWHERE = struct.unpack("<d", struct.pack("<q", _NOWHERE_BITS))[0]
 _HASHABLE = frozenset({bool, int, Uint, float, str})
 
 
@@ -80,10 +82,8 @@ def _get_coded(mapping: Mapping[str, float], texts: Texts, default: float) -> Op
 
 
 def _entry_coded(mapping: Mapping[str, float], texts: Texts) -> Operand:
-    values = looked_up(mapping.get, math.nan, texts)
-    if not np.count_nonzero(np.isnan(values)):  # a stored NaN is rare enough to look twice
-        return values, None
-    return values, some(np.logical_not(mapped(mapping.__contains__, texts, np.bool_)))
+    values = looked_up(mapping.get, _NOWHERE, texts)
+    return values, some(values.view(np.int64) == _NOWHERE_BITS)
 
 
 def _in_list_listed(text: str, lists: Lists) -> Operand:

@@ -72,11 +72,12 @@ def _replace(text: str, regex: str, new: str, most: int = -1) -> str:
     compiled = pattern(regex)
     if most == 0:
         return text
+    _check_groups(new, compiled.groups)
     made, end, length = [], 0, len(text)
     for count, found in enumerate(compiled.finditer(text)):
         if count == most:
             break
-        written = _expanded(new, found, compiled.groups)
+        written = _expanded(new, found)
         length += len(written)
         bounded_text(range(length))
         made += [text[end : found.start()], written]
@@ -84,13 +85,16 @@ def _replace(text: str, regex: str, new: str, most: int = -1) -> str:
     return bounded_text("".join([*made, text[end:]]))
 
 
-def _expanded(new: str, found: "re2._Match", groups: int) -> str:
-    def written(escape: python_re.Match[str]) -> str:
-        if escape[1] == "\\":
-            return "\\"
-        if not escape[1].isdigit() or int(escape[1]) > groups:
+def _check_groups(new: str, groups: int) -> None:
+    """Raises `RuleError` for a group that the pattern lacks, whether or not anything is found."""
+    for escape in _GROUP.finditer(new):
+        if escape[1] != "\\" and not (escape[1].isdigit() and int(escape[1]) <= groups):
             raise RuleError(f"{escape[0]!r} is no group of the pattern; write one such as \\1, or \\\\ for a backslash")
-        return found[int(escape[1])] or ""
+
+
+def _expanded(new: str, found: "re2._Match") -> str:
+    def written(escape: python_re.Match[str]) -> str:
+        return "\\" if escape[1] == "\\" else found[int(escape[1])] or ""
 
     return bounded_text(_GROUP.sub(written, new))
 

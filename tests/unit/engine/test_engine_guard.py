@@ -28,7 +28,7 @@ def shop(*guards: str, caps: tuple[Cap, ...] = ()) -> LoadedBundle:
 
 def guarded(loaded: LoadedBundle, **exposures: dict[str, int]) -> tuple[str, dict[str, str]]:
     result: Guarded = guard(loaded.slots["shelf"], batch(loaded), exposures)
-    return "".join(loaded.snapshot.tables["products"].ids[row] for row in result.rows), result.blockers
+    return "".join(loaded.snapshot.tables["products"].ids[row] for row in result.batch.rows), result.blockers
 
 
 def test_without_guardrails_all_pass() -> None:
@@ -69,7 +69,7 @@ def test_what_needs_an_expired_feature_is_blocked_and_no_model_may_decide() -> N
     assert all_need_it.expired is not None
     some_need_it = expired("old", "fruit_or_old")
     assert some_need_it.blockers == {"e": "cheap", "b": "fruit_or_old", "c": "fruit_or_old"}
-    assert some_need_it.rows.tolist() == [0, 3]
+    assert some_need_it.batch.rows.tolist() == [0, 3]
     assert some_need_it.expired is not None
     assert not some_need_it.expired.is_blocking
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from contracts.features import Cursor, FeatureDelta, Root
 from contracts.slots import Filter
-from engine.guard import guard, held_by, item_guard
+from engine.guard import guard, held_by, item_guards
 from engine.load import LoadedBundle
 from engine.memo import Memo
 from engine.programs.values import Batch, Scope
@@ -62,10 +62,10 @@ def test_whatever_the_feed_brings_nothing_kept_is_out_of_date(
             continue
         table = snapshot.tables["products"]
         scope = Scope(now, frozenset(), {}, {}, {})
-        for rule in chosen.guards:
-            kept = item_guard(rule, scope, table)
-            assert kept is None or kept.tolist() == held_by(rule.run(Batch(scope, table, ROWS))).tolist()
         whole = Batch(scope, table, ROWS)
+        held = np.array([*[held_by(rule.run(whole)) for rule in chosen.guards], np.zeros(len(ROWS), dtype=np.bool_)])
+        kept = item_guards(chosen, scope, table)
+        assert kept is None or kept.tolist() == held.argmin(axis=0).tolist()
         anew = np.column_stack([_filled(each.run(whole)) for each in chosen.model.inputs])
         assert np.array_equal(matrix(chosen.model, whole), anew.astype(np.float32), equal_nan=True)
         first = retrieve(chosen, scope, snapshot)
@@ -82,7 +82,7 @@ def _filled(computed: object) -> np.ndarray:
 
 def test_what_is_kept_is_made_while_the_bundle_is_loaded() -> None:
     memo = shop().snapshot.tables["products"].memo
-    assert set(memo.by_row) == {"guard dear", "guard has_margin", "inputs of m"}
+    assert set(memo.by_row) == {"guards of shelf", "inputs of m"}
     assert set(memo.wholes) == {"filter in_stock price"}
 
 

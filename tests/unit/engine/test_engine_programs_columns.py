@@ -1,6 +1,7 @@
 """Column programs over a small table; that they agree with closures is a property test."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -85,6 +86,12 @@ AFFINITY = Read(type="map(string,double)", root=Root.VISITOR, field="affinity")
 OWN = Read(type="list(string)", root=Root.VISITOR, field="own")
 OLD = Read(type="int", root=Root.VISITOR, field="old")
 SCORE = Read(type="double", root=Root.SCORE)
+SCORE_OF_M = Read(type="double", root=Root.SCORES, field="m")
+SCORE_OF_N = Read(type="double", root=Root.SCORES, field="n")
+SCORED_BY_M, SCORED_BY_N = Has(root=Root.SCORES, field="m"), Has(root=Root.SCORES, field="n")
+
+
+BY_MODEL = {"m": np.array([0.5, 0.25, 0.0, 1.0])}
 
 
 def batch(score: list[float] | None = None, rows: tuple[int, ...] = (0, 1, 2, 3), **visitor: Value) -> Batch:
@@ -215,6 +222,21 @@ def test_no_candidates_give_nothing(name: str) -> None:
     tree, kind, _ = CASES[name]
     on = batch([], (), affinity={"fruit": 0.5}, own=())
     assert computed(kind, tree, on) == []
+
+
+BY_NAME = {
+    "a product": (("double", "multiply_double", SCORE, SCORE_OF_M), [0.25, 0.25, 0.0, -1.0]),
+    "a model that did not score": (("double", "multiply_double", SCORE, SCORE_OF_N), [None] * 4),
+    "has": (("double", "conditional", SCORED_BY_M, SCORE_OF_M, 9.0), [0.5, 0.25, 0.0, 1.0]),
+    "has not": (("double", "conditional", SCORED_BY_N, SCORE_OF_N, 9.0), [9.0] * 4),
+}
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_what_models_say_is_read_by_their_names(name: str) -> None:
+    tree, wanted = BY_NAME[name]
+    on = replace(batch([0.5, 1.0, 0.0, -1.0]), scores=BY_MODEL)
+    assert computed("double", tree, on) == wanted
 
 
 def test_a_request_s_error_is_every_candidate_s() -> None:

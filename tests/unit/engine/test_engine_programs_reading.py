@@ -123,7 +123,7 @@ def test_a_column_reads_by_its_status() -> None:
     batch = Batch(scope(None), table, np.arange(5))
     values, errors = reading.item_column("x")(batch)
     assert errors.tolist() == [False, False, True, True, True]
-    assert reading.has_column("x")(batch)[0].tolist() == [True, True, False, False, False]
+    assert reading.has_column(reading.item_column("x"))(batch)[0].tolist() == [True, True, False, False, False]
     assert values[:2].tolist() == [0, 1]
 
 
@@ -134,7 +134,7 @@ def test_a_column_of_the_future_is_missing_there() -> None:
     assert [has(scope(None).at(table, row)) for row in range(3)] == [True, True, False]
     assert reading.item_column("x")(Batch(scope(None), table, np.arange(3)))[1].tolist() == [False, False, True]
     assert reading.item_column("x")(Batch(scope(None), table, np.arange(2)))[1] is None
-    assert reading.has_column("x")(Batch(scope(None), table, np.arange(2)))[0].all()
+    assert reading.has_column(reading.item_column("x"))(Batch(scope(None), table, np.arange(2)))[0].all()
 
 
 def test_a_column_is_gathered_once_per_batch() -> None:

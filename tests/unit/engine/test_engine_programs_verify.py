@@ -118,6 +118,16 @@ REFUSED = {
     "the presence of nothing": (rule(Has(root=Root.VISITOR, field="spend"), type="bool"), "reads visitor.spend"),
     "a part of now": (rule(Read(type="int", root=Root.NOW, field="x")), "reads now.x"),
     "a part of score": (rule(Read(type="double", root=Root.SCORE, field="x")), "reads score.x"),
+    "all scores": (rule(Read(type="double", root=Root.SCORES)), "reads scores., which the bundle does not declare"),
+    "scores as another type": (rule(Read(type="int", root=Root.SCORES, field="m")), "declares 'int' but gives double"),
+    "scores of models without candidates": (
+        rule(Read(type="double", root=Root.SCORES, field="m"), type="double", form=Form.REQUEST),
+        "scores is read, but only rules over candidates have one",
+    ),
+    "has of scores without candidates": (
+        rule(Has(root=Root.SCORES, field="m"), form=Form.REQUEST),
+        "scores is read, but only rules over candidates have one",
+    ),
     "a whole root": (rule(Read(type="int", root=Root.VISITOR)), "reads visitor., which"),
     "a score of a request": (
         rule(Read(type="double", root=Root.SCORE), type="double", form=Form.REQUEST),

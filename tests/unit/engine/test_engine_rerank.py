@@ -8,13 +8,25 @@ from builders import RULES, Shop, batch, columns, const, model, slot
 from contracts.decision import Tier
 from contracts.errors import ExpiredError, MissingError, NotRunnableError, RuleError
 from contracts.features import FeatureValue, Root
-from contracts.rule_ir import Read
+from contracts.rule_ir import Has, Read
 from contracts.slots import SlotSet, Term
+from engine.loaded import LoadedBundle
 from engine.programs.values import Scope
 from engine.rerank import Ranked, rerank
 from engine.score import Scored
 
 PLAIN_SCORE = columns("plain_score", "double", Read(type="double", root=Root.SCORE))
+SCORE_OF_N = Read(type="double", root=Root.SCORES, field="n")
+BY_NAME = (
+    columns("score_of_m", "double", Read(type="double", root=Root.SCORES, field="m")),
+    columns("score_of_n", "double", SCORE_OF_N),
+    columns("product", "double", ("multiply_double", "double", Read(type="double", root=Root.SCORE), SCORE_OF_N)),
+    columns(
+        "if_scored", "double", ("conditional", "double", Has(root=Root.SCORES, field="n"), SCORE_OF_N, const(-1.0))
+    ),
+    columns("of_another", "double", Read(type="double", root=Root.SCORES, field="x")),
+    columns("has_another", "bool", Has(root=Root.SCORES, field="x")),
+)
 LARGE = columns("large", "double", const(1e308))
 EXPIRED = {"old": FeatureValue(value=1.0, as_of=0), "dead": FeatureValue(value=1.0, as_of=0)}
 
@@ -27,14 +39,19 @@ def ranked(*boosts: str, objective: str | None = None, tier: Tier = Tier.MODEL, 
     return rerank(loaded.slots["shelf"], tier, Scored(scored))
 
 
-def composed(*terms: Term, boosts: tuple[str, ...] = (), others: bool = True) -> Ranked:
-    """Terms over scores 0 to 4, of which model `n` says the same backwards."""
+def of_two(**changes: object) -> LoadedBundle:
+    """A slot of models `m` and `n`, with rules that read what they say."""
     models = (model("price"), model("price", name="n"))
-    named = slot(terms=terms, boosts=boosts, model="m", other_models=("n",))
-    loaded = Shop(slots=(named,), rules=(*RULES, LARGE, PLAIN_SCORE), models=models).load()
+    slots = (slot(**{"model": "m", "other_models": ("n",), **changes}),)
+    return Shop(slots=slots, rules=(*RULES, LARGE, PLAIN_SCORE, *BY_NAME), models=models).load()
+
+
+def composed(*terms: Term, tier: Tier = Tier.MODEL, **changes: object) -> Ranked:
+    """Over scores 0 to 4, of which model `n` says the same backwards."""
+    loaded = of_two(terms=terms, **changes)
     scored = replace(batch(loaded), score=np.arange(5, dtype=np.float64))
-    of_others = {"n": np.arange(4, -1, -1, dtype=np.float64)} if others else {}
-    return rerank(loaded.slots["shelf"], Tier.MODEL, Scored(scored, of_others))
+    of_others = {"n": np.arange(4, -1, -1, dtype=np.float64)} if tier is Tier.MODEL else {}
+    return rerank(loaded.slots["shelf"], tier, Scored(scored, of_others))
 
 
 def test_without_an_objective_scores_are_the_values() -> None:
@@ -54,7 +71,7 @@ def test_an_objective_may_be_a_weighted_sum_of_terms() -> None:
     result = composed(
         Term(name="fit", weight=2.0, rule="plain_score"),
         Term(name="price", weight=0.01, rule="price"),
-        Term(name="risk", weight=-1.0, rule="plain_score", model="n"),
+        Term(name="risk", weight=-1.0, rule="score_of_n"),
     )
     assert result.values.tolist() == [-3.0, 1.0, 5.0, 9.0, 13.0]
     assert {name: added.tolist() for name, added in result.terms.items()} == {
@@ -75,11 +92,47 @@ def test_terms_and_boosts_together_are_the_value() -> None:
     assert result.boost_errors == 1
 
 
-def test_a_term_of_a_model_that_did_not_score_is_left_out() -> None:
-    terms = (Term(name="fit", weight=1.0, rule="plain_score"), Term(name="n", weight=9.0, rule="price", model="n"))
-    result = composed(*terms, others=False)
-    assert result.values.tolist() == [0.0, 1.0, 2.0, 3.0, 4.0]
-    assert list(result.terms) == ["fit"]
+def test_an_objective_may_multiply_what_several_models_say() -> None:
+    result = composed(objective="product", boosts=("score_of_m",))
+    assert result.values.tolist() == [0.0, 4.0, 6.0, 6.0, 4.0]
+    assert result.others["n"].tolist() == [4.0, 3.0, 2.0, 1.0, 0.0]
+
+
+def test_in_tier_rules_no_model_scores_and_has_says_so() -> None:
+    for rule, name in (("product", "n"), ("score_of_m", "m")):
+        with pytest.raises(MissingError, match=f"scores.{name} has no value: in tier rules no model scores"):
+            composed(objective=rule, tier=Tier.RULES)
+    assert composed(objective="if_scored", tier=Tier.RULES).values.tolist() == [-1.0] * 5
+    assert composed(objective="if_scored").values.tolist() == [4.0, 3.0, 2.0, 1.0, 0.0]
+    boosted = composed(boosts=("score_of_n",), tier=Tier.RULES)
+    assert (boosted.values.tolist(), boosted.boost_errors) == ([0.0, 1.0, 2.0, 3.0, 4.0], 5)
+
+
+def test_only_a_slot_whose_rules_read_them_keeps_scores_by_name() -> None:
+    assert composed(objective="plain_score").batch.scores is None
+    assert list(composed(objective="if_scored").batch.scores or ()) == ["m", "n"]
+    loaded = of_two(other_models=(), objective="score_of_m")
+    scored = Scored(replace(batch(loaded), score=np.arange(5, dtype=np.float64)))
+    assert rerank(loaded.slots["shelf"], Tier.MODEL, scored).values.tolist() == [0.0, 1.0, 2.0, 3.0, 4.0]
+
+
+@pytest.mark.parametrize("place", ["objective", "boosts", "terms"])
+def test_scores_are_those_of_the_slots_own_models(place: str) -> None:
+    named = {
+        "objective": "of_another",
+        "boosts": ("of_another",),
+        "terms": (Term(name="t", weight=1.0, rule="of_another"),),
+    }
+    with pytest.raises(NotRunnableError, match=r"of_another reads scores\.x, which is none of its models"):
+        of_two(**{place: named[place]})
+    with pytest.raises(NotRunnableError, match=r"score_of_n reads scores\.n, which is none of its models"):
+        of_two(objective="score_of_n", other_models=())
+
+
+def test_scores_are_not_read_before_they_are_known() -> None:
+    for changes in ({"score": "score_of_n"}, {"guards": ("has_another",)}):
+        with pytest.raises(NotRunnableError, match="reads score, which is not known yet"):
+            of_two(**changes)
 
 
 def test_an_erroring_term_is_raised() -> None:
@@ -91,7 +144,6 @@ def test_an_erroring_term_is_raised() -> None:
     ("changes", "reason"),
     [
         ({"objective": "double_score"}, "one rule or a sum of terms"),
-        ({"terms": (Term(name="t", weight=1.0, rule="price", model="x"),)}, "model x"),
         ({"terms": (Term(name="t", weight=float("inf"), rule="price"),)}, "finite numbers"),
         ({"terms": (Term(name="t", weight=1.0, rule="title"),)}, "rule title"),
     ],
