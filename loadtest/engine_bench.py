@@ -9,8 +9,9 @@ import argparse
 import sys
 import tempfile
 import time
+import tracemalloc
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -19,9 +20,13 @@ from typing import TypeVar
 import numpy as np
 from tqdm import tqdm
 
+from contracts.codec import encode
 from contracts.controls import Controls
-from contracts.decision import DecisionRequest, Stage
+from contracts.decision import DecisionRequest, Decisions, Stage
+from contracts.record import RECORD_FORMAT, DecisionRecord
+from engine.compare import Made
 from engine.decide import decide
+from engine.details import details
 from engine.gate import scope_of
 from engine.guard import guard
 from engine.loaded import LoadedSlot
@@ -51,10 +56,15 @@ _ROWS = (
 
 @dataclass
 class Timed:
-    """The microseconds of everything that was timed, by name; `candidates` are how many were scored."""
+    """The microseconds of everything that was timed, by name; `candidates` are how many were scored.
+
+    `peaks` are the bytes that decisions took while they were made, `kept` those of what they leave behind, encoded.
+    """
 
     times_us: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     candidates: list[int] = field(default_factory=list)
+    peaks: list[int] = field(default_factory=list)
+    kept: list[int] = field(default_factory=list)
 
     def median(self, name: str) -> float:
         """The median, 0 for what was never timed."""
@@ -81,6 +91,8 @@ def main(words: list[str] | None = None) -> int:
             kept = timed[slot] if number >= WARM_UP else Timed()
             for request in requests:
                 _one(workload, request, slot, kept)
+    for slot, requests in workload.requests.items():
+        _beside(workload, requests, timed[slot])
     print(f"{ITEMS:,} items, {TREES} trees of {LEAVES} leaves, {VISITORS} visitors in turn; medians in us\n")
     print("\n\n".join(table(slot, each) for slot, each in timed.items()))
     return 0
@@ -100,6 +112,43 @@ def _one(workload: Workload, request: DecisionRequest, name: str, timed: Timed) 
         timed.times_us[stage].append((until - since) / 1000)
     timed.times_us["whole"].append((ends[-1][1] - stamps[0][1]) / 1000)
     _parts(workload, request, workload.loaded.slots[name], timed)
+
+
+def _beside(workload: Workload, requests: Sequence[DecisionRequest], timed: Timed) -> None:
+    """What an operator may ask for afterwards, and the memory that each decision takes, NumPy's arrays included."""
+    for request in requests:
+        _details(workload, request, timed)
+    tracemalloc.start()
+    for request in requests:
+        tracemalloc.reset_peak()
+        before, _ = tracemalloc.get_traced_memory()
+        made = _decided(workload, request)
+        timed.peaks.append(tracemalloc.get_traced_memory()[1] - before)
+        timed.kept.append(len(encode(made)))
+    tracemalloc.stop()
+
+
+def _decided(workload: Workload, request: DecisionRequest) -> Decisions:
+    return decide(workload.loaded, request, workload.snapshot, _NO_CONTROLS, lambda slot, stage: False)
+
+
+def _details(workload: Workload, request: DecisionRequest, timed: Timed) -> None:
+    made = _decided(workload, request)
+    known = workload.snapshot.visitor(request.units["visitor"])
+    record = DecisionRecord(
+        format_version=RECORD_FORMAT,
+        fingerprint={},
+        revision=workload.loaded.revision,
+        node="bench",
+        request=request,
+        visitor=dict(known),
+        cursor=workload.snapshot.cursor,
+        controls=_NO_CONTROLS,
+        result=made,
+    )
+    of_slot = Made(made.decisions[0], made.traces[0])
+    asked = partial(details, workload.loaded, record, workload.snapshot, of_slot, made.decisions[0].answer)
+    timed.clocked("details", asked)
 
 
 def _parts(workload: Workload, request: DecisionRequest, slot: LoadedSlot, timed: Timed) -> None:
@@ -127,7 +176,16 @@ def table(name: str, timed: Timed) -> str:
     lines.append(f"  {'without retrieve / bare':<28}{ratio:>8.2f}x  {_verdict(ratio, MOST[name], 'x')}")
     lines.append(f"  {'retrieve':<28}{found:>9.1f}  {_verdict(found, MOST_RETRIEVE_US, ' us')}")
     kinds = [key for key in timed.times_us if key.startswith("generator ")]
+    lines += _not_waited_for(timed)
     return "\n".join([*lines, *(f"    {key.removeprefix('generator '):<26}{timed.median(key):>9.1f}" for key in kinds)])
+
+
+def _not_waited_for(timed: Timed) -> list[str]:
+    peak, kept = np.max(timed.peaks) / 1000, np.max(timed.kept) / 1000
+    return [
+        f"  {'details, when asked for':<28}{timed.median('details'):>9.1f}  of its answer; no decision waits for it",
+        f"  {'memory':<28}{peak:>9.1f}  kB at most while deciding, {kept:.1f} kB of result and trace",
+    ]
 
 
 def _verdict(value: float, most: float, unit: str) -> str:

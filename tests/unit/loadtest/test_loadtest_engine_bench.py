@@ -50,13 +50,15 @@ def test_the_breakdown_names_every_stage_and_says_what_was_missed(
     for stage in ("retrieve", "guard", "score", "rerank", "explore", "render", "bare ONNX run", "whole decision"):
         assert printed.count(f"  {stage}") >= 2
     assert printed.count("at most 1.35x") == printed.count("at most 1.2x") == 1
-    assert printed.count("retrieve[3]") == 2
+    assert printed.count("retrieve[3]") == printed.count("details, when asked for") == 2
+    assert printed.count(" kB at most while deciding") == 2
 
 
 def test_a_target_is_met_or_missed() -> None:
-    timed = Timed(candidates=[40, 42])
+    timed = Timed(candidates=[40, 42], peaks=[9000, 8000], kept=[1500])
     timed.times_us.update({"whole": [200.0, 300.0], "bare": [150.0], "retrieve alone": [50.0]})
     assert "41 candidates scored, of at most 50 retrieved" in table("few", timed)
     assert "    1.33x  at most 1.35x: met" in table("few", timed)
+    assert "9.0  kB at most while deciding, 1.5 kB of result" in table("few", timed)
     timed.times_us["bare"] = [100.0]
     assert "    2.00x  at most 1.35x: MISSED" in table("few", timed)

@@ -1,14 +1,14 @@
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-import httpx
 import pytest
+from ports import free_port
 
 from contracts.codec import decode_json
+from deploy.processes import Child, stop, wait_until_ready
 from loadtest.open_loop import Call, Run, run
 from loadtest.report import ratio, row, shares
 from loadtest.scenarios import NotPreparedError, Visit, decide_calls, read_visits, visit_calls
@@ -19,18 +19,14 @@ VISIT = Visit(household="7", at=datetime(2017, 11, 20, 15, tzinfo=UTC), items=("
 
 @pytest.fixture(scope="module")
 def bare() -> Iterator[str]:
-    command = [sys.executable, "-m", "loadtest.bare", "--port", "18477", "--bytes", "500"]
-    process = subprocess.Popen(command)
-    url = "http://127.0.0.1:18477"
-    for _ in range(200):
-        try:
-            httpx.get(url)
-            break
-        except httpx.HTTPError:
-            time.sleep(0.05)
-    yield url
-    process.terminate()
-    process.wait()
+    port = free_port()
+    command = [sys.executable, "-m", "loadtest.bare", "--port", str(port), "--bytes", "500"]
+    child = Child("bare", subprocess.Popen(command), f"http://127.0.0.1:{port}")
+    try:
+        wait_until_ready([child])
+        yield child.ready_url
+    finally:
+        stop([child])
 
 
 def test_every_arrival_is_sent_once_and_counted(bare: str) -> None:
@@ -42,7 +38,7 @@ def test_every_arrival_is_sent_once_and_counted(bare: str) -> None:
 
 
 def test_failures_are_counted_by_kind() -> None:
-    outcome = run("http://127.0.0.1:9", CALLS, rate_per_s=20, duration_s=0.2, classify=lambda _: [])
+    outcome = run(f"http://127.0.0.1:{free_port()}", CALLS, rate_per_s=20, duration_s=0.2, classify=lambda _: [])
     assert sum(outcome.failures.values()) == 4
     assert outcome.latencies_ms == []
 
