@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
-from compiler.analysis.checks import bundle_problems, rule_problems
+from compiler.analysis.checks import rule_problems, slot_problems
 from compiler.analysis.rows import row_problems
-from compiler.catalog import Catalog, check_items, read_catalog
+from compiler.analysis.unused import unused
+from compiler.catalog import Catalog, check_arms, check_items, read_catalog
 from compiler.cel.check import check_expressions
 from compiler.cel.lower import lower_rules
-from compiler.diagnostics import CompileError, Problem, warnings_of
+from compiler.diagnostics import Problem, warnings_of
 from compiler.export import export_models
 from compiler.model_parity import Parity, certify, compare
 from compiler.pack import Parts, pack
@@ -24,6 +25,7 @@ from compiler.prove import prove
 from compiler.reading.expressions import UNUSED
 from compiler.reading.rule_tests import read_rule_tests
 from compiler.sources import Sources, survey
+from compiler.standing import Standing, standing
 from contracts.bundle import Bundle
 from contracts.fallback import FallbackTable
 from contracts.rule_ir import Rule
@@ -75,12 +77,16 @@ class Sound:
 
 @dataclass(frozen=True)
 class _Lowered:
-    """Sources without a mistake in them, and doubts about single rules that are for `_proved` to judge."""
+    """Sources as far as they can be used, what is left standing of them, and all that was found so far.
+
+    Only `_proved` tells whether anything may come of them.
+    """
 
     sources: Sources
     catalog: Catalog
     every_rule: Mapping[str, Rule]
-    doubts: Sequence[Problem]
+    standing: Standing
+    problems: Sequence[Problem]
 
     @property
     def rules(self) -> dict[str, Rule]:
@@ -126,28 +132,30 @@ def check(folder: Path) -> Sound:
 
 
 def _lowered(folder: Path) -> _Lowered:
-    """Sources -> check -> lower -> look at each rule, and the rows of the catalog: their problems come together."""
+    """Sources -> check -> lower -> look at each rule, and the rows of the catalog, as far as each stage can go."""
     surveyed = survey(folder)
     sources = surveyed.sources
     checked, ill_typed = check_expressions(sources)
     rules, refused = lower_rules(checked, sources)
     catalog, in_rows = read_catalog(sources.tables, folder)
-    problems = [*surveyed.problems, *ill_typed, *refused, *in_rows]
-    doubts = list(rule_problems(sources, rules))
-    if problems:
-        raise CompileError([*problems, *doubts])
-    return _Lowered(sources, catalog, rules, doubts)
+    left = standing(sources, rules, surveyed.problems, in_rows)
+    mistakes = [*surveyed.problems, *ill_typed, *refused, *in_rows]
+    return _Lowered(sources, catalog, rules, left, [*mistakes, *rule_problems(sources, rules)])
 
 
 def _proved(lowered: _Lowered) -> tuple[Problem, ...]:
-    """The warnings, if everything holds that must hold of a whole bundle. Raises `CompileError`."""
-    sources, catalog = lowered.sources, lowered.catalog
-    unknown = check_items(sources.slots, catalog)
-    broken = prove(sources, lowered.rules, catalog)
-    doubtful = bundle_problems(sources, lowered.every_rule)
-    in_rows = row_problems(sources, lowered.rules, catalog)
-    _, in_cases = read_rule_tests(sources, catalog.ids)
-    return warnings_of([*lowered.doubts, *unknown, *broken, *doubtful, *in_rows, *in_cases])
+    """The warnings, if nothing was wrong, and all holds that must hold of a whole bundle. Raises `CompileError`."""
+    left, catalog = lowered.standing, lowered.catalog
+    problems = [*lowered.problems, *check_items(left.sources.slots, catalog)]
+    problems += check_arms(left.sources.experiments.experiments, left.sources.places, left.sources.slots, catalog)
+    problems += prove(left.sources, lowered.rules, catalog)
+    problems += slot_problems(left.sources, lowered.every_rule)
+    problems += row_problems(left.sources, lowered.rules, catalog)
+    if left.is_whole:
+        problems += unused(left.sources, lowered.every_rule)
+    if left.has_cases:
+        problems += read_rule_tests(lowered.sources, catalog.ids, left.broken)[1]
+    return warnings_of(problems)
 
 
 class _Stages:

@@ -23,8 +23,9 @@ from compiler.diagnostics import (
 from compiler.reading.slots import SlotSource
 from compiler.reading.tables import TableSource
 from contracts.catalog import ID, CatalogSchema, ColumnData, ColumnSpec, TableSpec
+from contracts.experiments import Experiment
 from contracts.features import Status, Value
-from contracts.slots import Pool, SlotSpec
+from contracts.slots import PolicySpec, Pool, SlotSpec
 
 MAX_SHOWN = 20
 
@@ -75,6 +76,24 @@ def check_items(slots: Mapping[str, SlotSource], catalog: Catalog) -> list[Probl
     return [*unknown, *(problem for slot in slots.values() for problem in _low_ceilings(slot, catalog))]
 
 
+def check_arms(
+    experiments: Sequence[Experiment], places: Mapping[str, Where], slots: Mapping[str, SlotSource], catalog: Catalog
+) -> list[Problem]:
+    """The floors of experiments' arms for which the pool of a slot has too many; `places` are those of the config."""
+    return [
+        problem
+        for at, experiment in enumerate(experiments)
+        for number, arm in enumerate(experiment.arms)
+        for name in experiment.slots
+        if name in slots
+        for problem in _too_high(
+            arm.policy,
+            _pool_size(slots[name].spec, catalog),
+            places.get(f"experiments[{at}].arms[{number}].policy.floor", slots[name].where),
+        )
+    ]
+
+
 def _named_items(spec: SlotSpec) -> Iterator[tuple[str, str]]:
     """Each item that a slot names, and the path of the key that names it."""
     for index, generator in enumerate(spec.retrieve):
@@ -85,16 +104,23 @@ def _named_items(spec: SlotSpec) -> Iterator[tuple[str, str]]:
 
 def _low_ceilings(slot: SlotSource, catalog: Catalog) -> Iterator[Problem]:
     """Floors of the slot's policies that its candidates, if they are a fixed pool, cannot all have."""
-    spec = slot.spec
+    count = _pool_size(slot.spec, catalog)
+    for key, policy in (("policy", slot.spec.policy), ("shadow", slot.spec.shadow)):
+        yield from _too_high(policy, count, slot.places.get(f"{key}.floor", slot.where))
+
+
+def _pool_size(spec: SlotSpec, catalog: Catalog) -> int:
+    """How many candidates a slot always has; 0 where that is not known."""
     pools = [each.ids or catalog.ids[spec.table] for each in spec.retrieve if isinstance(each, Pool)]
     if len(pools) < len(spec.retrieve):
-        return
-    count = min(spec.cap_candidates, len({item for ids in pools for item in ids}))
-    for key, policy in (("policy", spec.policy), ("shadow", spec.shadow)):
-        floor = 0.0 if policy is None else policy.params.get("floor", 0.0)
-        if count * floor > 1.0:
-            where = slot.places.get(f"{key}.floor", slot.where)
-            yield declaration_messages.floor_beyond_pool(where, floor, count)
+        return 0
+    return min(spec.cap_candidates, len({item for ids in pools for item in ids}))
+
+
+def _too_high(policy: PolicySpec | None, count: int, where: Where) -> Iterator[Problem]:
+    floor = 0.0 if policy is None else policy.params.get("floor", 0.0)
+    if count * floor > 1.0:
+        yield declaration_messages.floor_beyond_pool(where, floor, count)
 
 
 @dataclass(frozen=True)

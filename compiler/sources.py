@@ -24,7 +24,7 @@ from compiler.reading.slots import Declared, SlotSource, check_caps, read_slot
 from compiler.reading.tables import TableSource
 from compiler.reading.values import places_of
 from contracts.experiments import ExperimentSpec
-from contracts.features import FeatureSchema
+from contracts.features import FeatureSchema, Root
 
 __all__ = [
     "Expression",
@@ -72,6 +72,13 @@ class Sources:
     places: Mapping[str, Where]
     batch: str | None
     site: str | None
+
+    @property
+    def untyped(self) -> frozenset[str]:
+        """What is declared without a type that is known, as expressions write it."""
+        columns = [f"{Root.ITEM}.{name}" for table in self.tables.values() for name in table.untyped]
+        features = [f"{each.spec.root}.{each.spec.name}" for each in self.features if not each.has_type]
+        return frozenset([*columns, *features])
 
 
 @dataclass(frozen=True)

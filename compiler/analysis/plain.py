@@ -17,6 +17,7 @@ from contracts.features import Root
 from contracts.rule_ir import Has, Read, Rule
 
 _AMOUNT = re.compile(r"[$€£¥]\s?\d[\d.,]*|\b\d[\d.,]*\s?(?:€|EUR|USD|GBP)")
+_NO_OFFER = ""
 _SEGMENTS = re.compile(r"[/?#=&]")
 
 
@@ -54,9 +55,9 @@ def _guarded_ids(text: str, sources: Sources, catalog: Catalog) -> frozenset[str
 
 
 def _offers(rule: Rule, ids: frozenset[str]) -> frozenset[str]:
-    """The offer ids that a rule gives for these items, where they follow from the item's id."""
+    """The offer ids that a rule gives for these items, where they follow from the item's id; an empty one is none."""
     given = Ranges(rule, {(Root.ITEM, ID): among(ids)}).value(len(rule.nodes) - 1)
-    return frozenset(map(str, given.values)) if isinstance(given, Among) else frozenset()
+    return frozenset(map(str, given.values)) - {_NO_OFFER} if isinstance(given, Among) else frozenset()
 
 
 def _fixed(value: object, rule: Rule, slot: SlotSource, sources: Sources) -> list[str]:

@@ -30,7 +30,7 @@ def row_problems(sources: Sources, rules: Mapping[str, Rule], catalog: Catalog) 
     """What is odd about rules, seen with the rows of the tables that they are used with."""
     specs = {spec.name: spec for spec in catalog.schema.tables}
     for name, rule in rules.items():
-        for table in sources.rules[name].tables:
+        for table in filter(specs.__contains__, sources.rules[name].tables):
             yield from _unknown_values(rule, sources, specs[table], catalog)
             yield from _long_macros(rule, sources, specs[table])
     for slot in sources.slots.values():

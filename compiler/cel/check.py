@@ -36,11 +36,16 @@ class Checked:
 
 
 def check_expressions(sources: Sources) -> tuple[dict[str, Checked], list[Problem]]:
-    """Checks every expression of the bundle: those that are right by rule name, and what is wrong with the others."""
+    """Checks every expression of the bundle: those that are right by rule name, and what is wrong with the others.
+
+    Of those that read what has no type yet nothing is said.
+    """
     checker = _Checker(sources)
     checked: dict[str, Checked] = {}
     problems: list[Problem] = []
     for name, expression in sources.rules.items():
+        if any(read in expression.text for read in sources.untyped):
+            continue
         outcome = checker.check(expression)
         if isinstance(outcome, Checked):
             checked[name] = outcome

@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from compiler.cel.check import Checked
+from compiler.cel.signatures import parsed_type, result_type, settled_type, unfit_key, unfit_literal
 from compiler.cel.tree import Apply, Entries, Expansion, Foreign, Items, Literal, Name, Select, Tree, symbol
 from compiler.diagnostics import CompileError, Problem, Where
 from compiler.diagnostics import rule_messages as say
@@ -21,7 +22,6 @@ from engine.programs.columns import plan_columns
 from engine.programs.functions import FUNCTIONS, Declaration
 from engine.programs.macros import MACROS, bound_types
 from engine.programs.plan import plan_request
-from engine.programs.types import DYN, CelType, parse, result_of, settled
 from engine.programs.verify import RefusedNodeError
 
 _NOTHING = Const(type="null", value=None)
@@ -117,7 +117,13 @@ class Lowering:
     def _map(self, tree: Entries) -> Node:
         keys = tuple(self.add(key) for key, _ in tree.entries)
         values = tuple(self.add(value) for _, value in tree.entries)
+        self.problems += self._unfit_keys(tree, [self.nodes[key].type for key in keys])
         return MapOf(type=tree.type, keys=keys, values=values, optional=tree.optional, at=tree.at)
+
+    def _unfit_keys(self, tree: Entries, types: Sequence[str]) -> list[Problem]:
+        """Keys of a type that no map may have."""
+        whys = [(key, unfit_key(kind)) for (key, _), kind in zip(tree.entries, types, strict=True)]
+        return [say.not_runnable(self._at(key), why) for key, why in whys if why]
 
     def _literal(self, tree: Literal) -> Node:
         if isinstance(tree.value, float) and not math.isfinite(tree.value):
@@ -175,10 +181,21 @@ class Lowering:
             return _NOTHING
         types = [self.nodes[arg].type for arg in args]
         function = FUNCTIONS.get(overloads[0]) if len(overloads) == 1 else None
-        result = _result(function, types) if function else None
+        result = result_type(function, types) if function else None
         if function is not None and result is not None:
-            return Call(type=_settled(result, tree.type), function=function.id, args=args, at=tree.at)
+            unfit = self._unfit_literals(function, tree)
+            if unfit:
+                self.problems += unfit
+                return _NOTHING
+            return Call(type=settled_type(result, tree.type), function=function.id, args=args, at=tree.at)
         return self._open_call(tree, name, args)
+
+    def _unfit_literals(self, function: Declaration, tree: Apply | Select) -> list[Problem]:
+        """Arguments that must be literals and are none, or that no call could work with."""
+        given = tree.args if isinstance(tree, Apply) else ()
+        checked = {place: given[place] for place in sorted(function.takes_literals) if place < len(given)}
+        whys = {place: unfit_literal(function, place, arg) for place, arg in checked.items()}
+        return [say.not_runnable(self._at(checked[place]), why) for place, why in whys.items() if why]
 
     def _open_call(self, tree: Apply | Select, name: str, args: tuple[int, ...]) -> Node:
         """A call of which no overload is known to fit."""
@@ -191,7 +208,7 @@ class Lowering:
         over = self.add(tree.over)
         if self._is_refused((over,)):
             return _NOTHING
-        macro, kind = MACROS[tree.macro], _parsed(self.nodes[over].type)
+        macro, kind = MACROS[tree.macro], parsed_type(self.nodes[over].type)
         bound = bound_types(macro, kind, len(tree.names))
         if bound is None:
             return self._refuse(say.not_gone_through(self._at(tree), tree.macro, self.nodes[over].type))
@@ -201,7 +218,7 @@ class Lowering:
         del self._scope[first:]
         if self._is_refused(bodies):
             return _NOTHING
-        result = _settled(macro.result(kind, bound, _parsed(self.nodes[bodies[-1]].type)), tree.type)
+        result = settled_type(macro.result(kind, bound, parsed_type(self.nodes[bodies[-1]].type)), tree.type)
         slots = tuple(range(first, first + len(bound)))
         return MacroCall(type=result, macro=tree.macro, over=over, slots=slots, bodies=bodies, at=tree.at)
 
@@ -221,21 +238,3 @@ def at_name(written: Text, function: str, at: int) -> Where:
     """Where a node stands: calls point at their parenthesis, people look at the name before it."""
     name = function.rpartition(".")[2]
     return written.at(max(written.value.rfind(name, 0, at), 0) if name.isidentifier() else at)
-
-
-def _result(function: Declaration, types: Sequence[str]) -> CelType | None:
-    """What the engine's own signature gives; the checker lets `dyn` pass everywhere."""
-    return result_of(function.param_types, function.result_type, list(map(_parsed, types)))
-
-
-def _settled(inferred: CelType, checked: str) -> str:
-    """A type as the engine tells it, the parts that nothing is known of as the checker has them."""
-    return str(settled(inferred, _parsed(checked)))
-
-
-def _parsed(spelled: str) -> CelType:
-    """A type; `dyn` for one that the engine has no word for."""
-    try:
-        return parse(spelled)
-    except NotRunnableError:
-        return DYN

@@ -60,7 +60,7 @@ def experiments_of(
     def read(value: Value, log: Log) -> Experiment:
         experiment = Fields(value, "an experiment", log)
         names: tuple[str, ...] = experiment.need("slots", known_slots, ())
-        kinds = tuple(slots[name].kind for name in names)
+        kinds = tuple(slots[name].kind for name in names if slots[name].kind)
         drawing = Drawing(kinds, tuple(tables[slots[name].table] for name in names if slots[name].table), schema)
         spec = Experiment(
             name=experiment.need("name", fields.text, ""),

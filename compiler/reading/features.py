@@ -9,7 +9,7 @@ from compiler.diagnostics import source_messages as say
 from compiler.places import Value
 from compiler.reading import fields, names
 from compiler.reading.fields import Fields, Log, Reader
-from compiler.reading.values import value_of
+from compiler.reading.values import anything, value_of
 from contracts.features import FeatureSpec, FoldSpec, FoldWindow, OnExpired, Root, ValueType
 from engine.folds import FOLDS
 
@@ -23,12 +23,14 @@ _MOST_ENTRIES = 1000
 class FeatureSource:
     """A declared feature, where its declaration stands, and why it may be used although it is sensitive.
 
-    The reason is for people who read the sources: the bundle does not hold it.
+    The reason is for people who read the sources: the bundle does not hold it. Without `has_type` its type is a
+    stand-in.
     """
 
     spec: FeatureSpec
     where: Where
     allowed_because: str | None
+    has_type: bool = True
 
 
 def read_purposes(value: Value, log: Log) -> dict[str, str]:
@@ -50,22 +52,23 @@ def _read_feature(
     root: Root, name: str, value: Value, purposes: Mapping[str, str], columns: set[str], log: Log
 ) -> FeatureSource:
     feature = Fields(value, f"a feature of `{root}`", log)
-    kind = feature.need("type", fields.member(ValueType, "type"), ValueType.STRING)
+    declared: ValueType | None = feature.need("type", fields.member(ValueType, "type"), None)
     is_aged, can_fold = root is Root.VISITOR, root is not Root.REQUEST
     spec = FeatureSpec(
         name=name,
         root=root,
-        type=kind,
+        type=declared or ValueType.STRING,
         purpose=feature.take("purpose", fields.known(purposes, "purpose"), None),
         max_age_s=feature.take("max_age", fields.duration_s, None) if is_aged else None,
         on_expired=feature.take("on_expired", _ON_EXPIRED, OnExpired.DEFAULT) if is_aged else OnExpired.DEFAULT,
-        default=feature.take("default", value_of(kind), None),
+        default=feature.take("default", value_of(declared) if declared else anything, None),
         values=feature.take("values", _CLOSED, ()),
         is_sensitive=feature.take("sensitive", fields.flag, False),
-        fold=feature.take("fold", _fold_reader(kind, columns), None) if can_fold else None,
+        fold=feature.take("fold", _fold_reader(declared, columns), None) if can_fold else None,
         description=feature.take("description", fields.text, ""),
     )
-    source = FeatureSource(spec, value.key, feature.take("allowed_because", fields.text, None))
+    reason: str | None = feature.take("allowed_because", fields.text, None)
+    source = FeatureSource(spec, value.key, reason, has_type=declared is not None)
     feature.close()
     _check_feature(feature, spec, log)
     return source
@@ -80,7 +83,7 @@ def _check_feature(feature: Fields, spec: FeatureSpec, log: Log) -> None:
         log.append(misfit.default_outside_values(feature.where("default"), spec.default, spec.values))
 
 
-def _fold_reader(kind: ValueType, columns: set[str]) -> Reader[FoldSpec]:
+def _fold_reader(kind: ValueType | None, columns: set[str]) -> Reader[FoldSpec]:
     def read(value: Value, log: Log) -> FoldSpec:
         fold = Fields(value, "a fold", log)
         spec = FoldSpec(
@@ -98,11 +101,11 @@ def _fold_reader(kind: ValueType, columns: set[str]) -> Reader[FoldSpec]:
     return read
 
 
-def _check_fold(fold: Fields, spec: FoldSpec, kind: ValueType, log: Log) -> None:
+def _check_fold(fold: Fields, spec: FoldSpec, kind: ValueType | None, log: Log) -> None:
     entry = FOLDS.get(spec.fold)
     if entry is None:
         return
-    if kind not in entry.types:
+    if kind is not None and kind not in entry.types:
         log.append(misfit.fold_of_another_type(fold.where("fold"), spec.fold, kind, sorted(entry.types)))
     if entry.has_key and not fold.has("key"):
         log.append(misfit.fold_without_key(fold.where("fold"), spec.fold))

@@ -33,11 +33,13 @@ class Fields:
         self._what = what
         self._log = log
         self._asked: list[str] = []
+        self._faulty: set[str] = set()
 
     def need(self, key: str, reader: Reader[T], stand_in: T) -> T:
         """A required key. Where it is absent or wrong, a problem is logged and the stand-in is given."""
         if key not in self._entries:
             self._log.append(say.missing_key(self._value.where, self._what, key, self._value.path))
+            self._faulty.add(key)
         return self.take(key, reader, stand_in)
 
     def take(self, key: str, reader: Reader[T], default: T) -> T:
@@ -45,7 +47,10 @@ class Fields:
         self._asked.append(key)
         if key not in self._entries:
             return default
+        known = len(self._log)
         result = reader(self._entries[key], self._log)
+        if len(self._log) > known:
+            self._faulty.add(key)
         return default if result is None else result
 
     def where(self, key: str) -> Where:
@@ -55,6 +60,10 @@ class Fields:
     def has(self, key: str) -> bool:
         """Whether the key was written."""
         return key in self._entries
+
+    def is_faulty(self, key: str) -> bool:
+        """Whether a key is absent that must not be, or its value is wrong: what stands in for it says nothing."""
+        return key in self._faulty
 
     def close(self) -> None:
         """Logs each key that nobody asked for."""

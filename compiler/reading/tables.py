@@ -9,7 +9,7 @@ from compiler.diagnostics import declaration_messages as misfit
 from compiler.places import Value
 from compiler.reading import fields, names
 from compiler.reading.fields import Fields, Log
-from compiler.reading.values import places_of, value_of
+from compiler.reading.values import anything, places_of, value_of
 from contracts.catalog import ID, ColumnSpec
 from contracts.features import ValueType
 
@@ -29,7 +29,8 @@ class Cooccurrence:
 class TableSource:
     """A candidate table: its declared columns, `id` first, and the CSV file (absolute path) its rows come from.
 
-    `cooccurrences` are the columns that this file lacks, because they are computed.
+    `cooccurrences` are the columns that this file lacks, because they are computed; the types of `untyped` ones are
+    stand-ins.
     `places` maps a key's path (`tables.products.columns.price`) to where its value stands.
     """
 
@@ -39,6 +40,7 @@ class TableSource:
     where: Where
     places: Mapping[str, Where]
     cooccurrences: Mapping[str, Cooccurrence] = field(default_factory=dict)
+    untyped: tuple[str, ...] = ()
 
 
 def read_tables(value: Value, folder: Path, log: Log) -> dict[str, TableSource]:
@@ -54,7 +56,8 @@ def _read_table(name: str, value: Value, folder: Path, log: Log) -> TableSource:
     reading = _Columns(folder)
     columns: tuple[ColumnSpec, ...] = table.need("columns", reading.read, (_ID_COLUMN,))
     table.close()
-    return TableSource(name, columns, folder / source, value.key, places_of(value), reading.cooccurrences)
+    csv, found = folder / source, reading.cooccurrences
+    return TableSource(name, columns, csv, value.key, places_of(value), found, tuple(reading.untyped))
 
 
 class _Columns:
@@ -62,6 +65,7 @@ class _Columns:
 
     def __init__(self, folder: Path) -> None:
         self.cooccurrences: dict[str, Cooccurrence] = {}
+        self.untyped: list[str] = []
         self._folder = folder
 
     def read(self, value: Value, log: Log) -> tuple[ColumnSpec, ...]:
@@ -71,7 +75,10 @@ class _Columns:
 
     def _column(self, name: str, value: Value, log: Log) -> ColumnSpec:
         column = Fields(value, "a column", log)
-        spec = _read_column(name, column)
+        kind: ValueType | None = column.need("type", fields.member(ValueType, "type"), None)
+        if kind is None:
+            self.untyped.append(name)
+        spec = _read_column(name, kind, column)
         counted = column.take("cooccurrence", self._cooccurrence, None)
         column.close()
         if counted is not None:
@@ -90,19 +97,19 @@ class _Columns:
 
 def _keyed(columns: dict[str, ColumnSpec], entries: Mapping[str, Value], log: Log) -> tuple[ColumnSpec, ...]:
     key = columns.pop(ID, _ID_COLUMN)
-    if key.type is not ValueType.STRING or key.is_nullable or key.is_live or key.default is not None:
+    is_bent = key.type is not ValueType.STRING or key.is_nullable or key.is_live or key.default is not None
+    if is_bent:
         log.append(misfit.bad_id_column(entries[ID].key))
-    return (key, *columns.values())
+    return (_ID_COLUMN if is_bent else key, *columns.values())
 
 
-def _read_column(name: str, column: Fields) -> ColumnSpec:
-    kind = column.need("type", fields.member(ValueType, "type"), ValueType.STRING)
+def _read_column(name: str, kind: ValueType | None, column: Fields) -> ColumnSpec:
     return ColumnSpec(
         name=name,
-        type=kind,
+        type=kind or ValueType.STRING,
         is_nullable=column.take("nullable", fields.flag, False),
         is_live=column.take("live", fields.flag, False),
         is_synthetic=column.take("synthetic", fields.flag, False),
-        default=column.take("default", value_of(kind), None),
+        default=column.take("default", value_of(kind) if kind else anything, None),
         description=column.take("description", fields.text, ""),
     )

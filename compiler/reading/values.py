@@ -23,6 +23,10 @@ def value_of(kind: ValueType) -> Reader[features.Value]:
     return _READERS[kind]
 
 
+def anything(value: Value, log: Log) -> None:
+    """A value of a type that is not known: nothing can be said of it."""
+
+
 def scalar(value: Value, log: Log) -> bool | int | float | str | None:
     """A static prop: true or false, a number, or a string."""
     if isinstance(value.raw, bool | int | float | str):

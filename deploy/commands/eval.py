@@ -4,6 +4,10 @@ The file holds `now`, `request`, `visitor_state`, `visitor` and `item` as JSON. 
 1.0 a double, a list holds strings, an object maps strings to doubles; `now` is an RFC 3339 instant,
 or left out, the current one.
 
+With --bundle, types, defaults and purposes are those that the bundle declares, and what a rule of it may not say is
+refused as `edgewise check` would. `item` may be of any table that has its columns; `granted` lists the purposes that
+the visitor agreed to, all if it is left out.
+
 With --batch, the cases of a file are run and judged instead: a list of {"id", "expr", "expect"}, where `expect` is
 {"value": [kind, payload]}, {"error": [...]} or {"type": "..."}; and, as they are needed, "bindings", "type_env",
 "container", "disable_check", "disable_macros", "check_only". Kinds are those of CEL; ints are written as strings:
@@ -13,62 +17,44 @@ With --batch, the cases of a file are run and judged instead: a list of {"id", "
 examples:
   edgewise eval 'visitor.affinity[item.category] > 0.2' --with features.json
   edgewise eval 'now.getHours("America/New_York") < 12' --with features.json --json
+  edgewise eval 'get(visitor.affinity, item.kind, 0.0)' --with features.json --bundle tea
   edgewise eval --batch cases.json --json
 """
 
 import argparse
 import math
-import time
 from collections import Counter
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 from tqdm import tqdm
 
 from compiler.cel.check import check_alone
+from compiler.cel.lower import lower_rules
 from compiler.cel.trial import lower_trial
+from compiler.diagnostics import CompileError
 from compiler.places import SourceText, Text
 from compiler.reading.expressions import ALONE, Expression
-from contracts.catalog import ColumnSpec, TableSpec
-from contracts.codec import MAX_SECTION_BYTES, Contract, decode_json
+from compiler.reading.tables import TableSource
+from compiler.sources import CONFIG_FILE, Sources, survey
+from contracts.codec import MAX_SECTION_BYTES, decode_json
 from contracts.errors import ContractError, RuleError
-from contracts.features import FeatureSchema, FeatureSpec, FeatureValue, Root, Value, ValueType, conform
 from contracts.rule_ir import Rule
 from deploy.conformance import Case, run_cases
 from deploy.outcome import Outcome
+from deploy.surroundings import Surroundings, declared, fitting, guessed
 from engine.programs.functions.formatting import text_of
-from engine.programs.functions.text_parts import quoted
-from engine.programs.plan import plan_trial
-from engine.programs.values import CelValue, OptionalValue, Scope, Uint
-from engine.snapshot import Column, Table
-
-_TYPES: dict[type, ValueType] = {
-    bool: ValueType.BOOL,
-    int: ValueType.INT,
-    float: ValueType.DOUBLE,
-    str: ValueType.STRING,
-    tuple: ValueType.STRINGS,
-    dict: ValueType.NUMBERS,
-}
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class Surroundings(Contract, frozen=True):
-    """The values that an expression may read."""
-
-    now: datetime | None = None
-    request: dict[str, Value] = {}
-    visitor_state: dict[str, Value] = {}
-    visitor: dict[str, Value] = {}
-    item: dict[str, Value] = {}
+from engine.programs.functions.text_changes import quoted
+from engine.programs.plan import plan_request, plan_trial
+from engine.programs.values import CelValue, OptionalValue, RequestProgram, Scope, Uint
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the words after `eval`."""
     parser.add_argument("expression", nargs="?", help="a CEL expression")
     parser.add_argument("--with", dest="file", type=Path, help="a JSON file with the values to read")
+    parser.add_argument("--bundle", type=Path, metavar="FOLDER", help="the bundle whose declarations hold")
     parser.add_argument("--batch", type=Path, metavar="FILE", help="a JSON file of conformance cases to run")
 
 
@@ -79,13 +65,11 @@ def run(options: argparse.Namespace) -> Outcome:
     if options.expression is None:
         raise ContractError("there is nothing to try: give an expression, or --batch FILE", "expression")
     values = decode_json(options.file.read_bytes(), Surroundings) if options.file else Surroundings()
-    if values.now is not None and values.now.tzinfo is None:
-        raise ContractError("lacks its zone: add Z or an offset", "$.now")
-    schema = FeatureSchema(purposes=(), features=tuple(_features(values)))
-    table = TableSpec(name="item", columns=tuple(_columns(values.item)), rows=1)
-    rule = _lowered(options.expression, schema, table)
+    text, folder = options.expression, options.bundle
+    trial = _guessed(text, values) if folder is None else _of_bundle(text, values, folder)
+    rule = trial.rule
     try:
-        given = plan_trial(rule, schema, table)(_scope(values))
+        given = trial.program(trial.scope)
     except RuleError as error:
         return Outcome({"type": rule.type, "error": error.message}, f"error: {error.message}", 1)
     value, written = _readable(given), _quoted(given)
@@ -127,54 +111,51 @@ def _readable(value: CelValue) -> object:
     return int(value) if type(value) is int else text_of(value)
 
 
-def _lowered(text: str, schema: FeatureSchema, table: TableSpec) -> Rule:
+@dataclass(frozen=True)
+class _Trial:
+    """An expression, ready to run."""
+
+    rule: Rule
+    program: RequestProgram
+    scope: Scope
+
+
+def _guessed(text: str, values: Surroundings) -> _Trial:
+    """Outside any bundle, types may be left open."""
+    ground = guessed(values)
+    checked = check_alone(_written(text), ground.schema, ground.table.columns)
+    rule = lower_trial(checked.tree, text)
+    return _Trial(rule, plan_trial(rule, ground.schema, ground.table), ground.scope)
+
+
+def _of_bundle(text: str, values: Surroundings, folder: Path) -> _Trial:
+    """As a rule of a bundle. Raises `CompileError` with what is wrong with its declarations, or with the expression."""
+    surveyed = survey(folder)
+    unsure = [problem for problem in surveyed.problems if problem.file == CONFIG_FILE]
+    if unsure:
+        raise CompileError(unsure)
+    sources = surveyed.sources
+    table, rule = _fitted(_written(text), sources, fitting(sources.tables, values.item))
+    ground = declared(values, sources.schema, table)
+    return _Trial(rule, plan_request(rule, ground.schema, ground.table), ground.scope)
+
+
+def _fitted(expression: Expression, sources: Sources, tables: Sequence[TableSource]) -> tuple[TableSource, Rule]:
+    """The first of the tables over which the expression is right. Raises `CompileError` as for the first of all."""
+    refused: list[CompileError] = []
+    for table in tables:
+        try:
+            checked = check_alone(expression, sources.schema, table.columns)
+            rules, problems = lower_rules({expression.name: replace(checked, table=table.name)}, sources)
+        except CompileError as error:
+            refused.append(error)
+            continue
+        if not problems:
+            return table, rules[expression.name]
+        refused.append(CompileError(problems))
+    raise refused[0]
+
+
+def _written(text: str) -> Expression:
     written = Text(text, SourceText("expression", text), range(len(text) + 1))
-    checked = check_alone(Expression("expression", written, ALONE, ()), schema, table.columns)
-    return lower_trial(checked.tree, text)
-
-
-def _features(values: Surroundings) -> list[FeatureSpec]:
-    roots = {Root.REQUEST: values.request, Root.VISITOR_STATE: values.visitor_state, Root.VISITOR: values.visitor}
-    return [
-        FeatureSpec(name=name, root=root, type=_type(value, f"$.{root}.{name}"))
-        for root, named in roots.items()
-        for name, value in named.items()
-    ]
-
-
-def _columns(item: Mapping[str, Value]) -> list[ColumnSpec]:
-    return [ColumnSpec(name=name, type=_type(value, f"$.item.{name}")) for name, value in item.items()]
-
-
-def _type(value: Value, path: str) -> ValueType:
-    name = path.rpartition(".")[2]
-    if not name.isidentifier():
-        raise ContractError(f"{name!r} cannot be written after a dot in CEL: use letters, digits and _", path)
-    kind = _TYPES[type(value)]
-    conform(value, kind, path)
-    return kind
-
-
-def _scope(values: Surroundings) -> Scope:
-    columns = {name: _column(value) for name, value in values.item.items()}
-    return Scope(
-        now=(values.now - _EPOCH) // timedelta(microseconds=1) if values.now else time.time_ns() // 1_000,
-        granted=frozenset(),
-        request=values.request,
-        visitor_state=values.visitor_state,
-        visitor={name: FeatureValue(value=value, as_of=0) for name, value in values.visitor.items()},
-        table=Table("item", columns) if columns else None,
-        row=0,
-    )
-
-
-def _column(value: Value) -> Column:
-    """A column of one row."""
-    kind = _TYPES[type(value)]
-    if isinstance(value, str):
-        return Column(kind, np.zeros(1, np.int32), dictionary=(value,))
-    if isinstance(value, (tuple, dict)):
-        codes, ends = np.arange(len(value), dtype=np.int32), np.array([0, len(value)])
-        numbers = np.array(list(value.values())) if isinstance(value, dict) else None
-        return Column(kind, codes, dictionary=tuple(value), offsets=ends, numbers=numbers)
-    return Column(kind, np.array([value]))
+    return Expression("expression", written, ALONE, ())

@@ -16,7 +16,7 @@ from . import deviations
 from .columns import disagreement
 from .expressions import Generator
 from .fuzz_report import Difference, Report
-from .ours import Compiled, Pipeline, Refused
+from .ours import Compiled, Pipeline, Refused, ran
 from .outcomes import ERROR, GIVEN_UP, Outcome, has_nul, outcome_of, readable, same
 from .reference import LACKING, Reference
 from .shrinking import shrunk
@@ -138,11 +138,21 @@ class Comparison:
         )
         (pair,) = self._pairs([term], row)
         own, other = pair or (own, other)
-        deviation = deviations.known(term.text, own, other)
+        deviation = self._known(term, row, own, other)
         if deviation:
             self.report.known[deviation] += 1
         else:
             self._keep(term, row, ("ours", "library"), (readable(own), readable(other)))
+
+    def _known(self, term: Term, row: int, own: Outcome, other: Outcome) -> str | None:
+        """The deviation that a difference is an instance of."""
+        compiled = self._compiled(term)
+        if compiled is None:
+            return None
+        scope = self._worlds[row // ROWS].row(row % ROWS)
+        return deviations.known(
+            deviations.Seen(term.text, compiled.rule, own, other, lambda rule: outcome_of(ran(rule, scope)))
+        )
 
     def _is_stable(self, text: str, row: int) -> bool:
         """Whether the library gives the same each time: it goes through maps in any order."""

@@ -6,7 +6,7 @@ numbers, bools or texts, as the library tells no int from a uint there.
 
 import math
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias
 
 from contracts.errors import RuleError
@@ -67,6 +67,16 @@ def unordered(outcome: Outcome) -> Outcome:
     if kind == "list":
         return (kind, tuple(sorted(map(unordered, value), key=repr)))  # type: ignore[arg-type]
     return (kind, tuple((key, unordered(entry)) for key, entry in value)) if kind == "map" else outcome  # type: ignore[attr-defined]
+
+
+def with_texts(outcome: Outcome, change: Callable[[str], str]) -> Outcome:
+    """The outcome with its strings changed, those in lists and as values of maps too."""
+    kind, value = outcome
+    if kind == "list":
+        return (kind, tuple(with_texts(each, change) for each in value))  # type: ignore[attr-defined]
+    if kind == "map":
+        return (kind, tuple((key, with_texts(entry, change)) for key, entry in value))  # type: ignore[attr-defined]
+    return (kind, change(str(value))) if kind == "string" else outcome
 
 
 def readable(outcome: Outcome) -> str:

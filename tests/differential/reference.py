@@ -30,7 +30,8 @@ BINDINGS, TASKS = "bindings", "tasks"
 LACKING = "lacking"
 _LACKING = re.compile(r"No (?:matching )?overloads? found[^:]*(?: : | for )(\S+)")
 MAX_BYTES = 3 << 30
-TIMEOUT_S = 10.0
+TIMEOUT_S = 30.0
+START_S = 180.0  # it imports the library, on a machine that may be busy
 _EXTENSIONS = (
     *("bindings", "encoders", "lists", "math", "optional", "regex", "sets", "strings"),
     "two-var-comprehensions",
@@ -82,14 +83,14 @@ class Reference:
         self._process = context.Process(target=serve, args=(theirs,), daemon=True)
         self._process.start()
         theirs.close()
-        self._ask((BINDINGS, self._bindings))
+        self._ask((BINDINGS, self._bindings), START_S)
 
-    def _ask(self, question: tuple[str, object]) -> object:
+    def _ask(self, question: tuple[str, object], timeout_s: float = TIMEOUT_S) -> object:
         """The answer, or None when the child died or did not answer in time."""
         assert self._pipe is not None
         with contextlib.suppress(EOFError, OSError):
             self._pipe.send(question)
-            if self._pipe.poll(TIMEOUT_S):
+            if self._pipe.poll(timeout_s):
                 return self._pipe.recv()
         return None
 

@@ -39,7 +39,7 @@ INSTANTS_US = (
     -62_104_060_800_000_000,  # the library takes no earlier year than 2 as a variable
     253_402_200_000_000_000,  # whole seconds: the library takes far times by way of a double
 )
-_ROOTS = "request|visitor_state|visitor|item"
+_ROOTS = "request|visitor_state|visitor|item|scores"
 _TESTED = re.compile(rf"\bhas\(({_ROOTS})\.(\w+)\)")
 _READ = re.compile(rf"\b({_ROOTS})\.(\w+)")
 BEYOND_US = (2**62, -(2**62))

@@ -128,6 +128,77 @@ def test_elsewhere_it_is_told_what_becomes_of_it(tea: Path, place: str) -> None:
     assert all(consequence in message for _, message in found)
 
 
+BESIDE = ('model = "likes"', 'model = "likes"\nother_models = ["story"]')
+SHELF = "slots/for-you.toml"
+
+
+def beside(folder: Path, objective: str) -> list[tuple[str, str]]:
+    """What is said of an objective where a second model scores the shelf."""
+    edit(folder / "models/story.toml", "'item.weight'", "'1.0'")  # the shelf's table has no such column
+    edit(folder / SHELF, *BESIDE)
+    edit(folder / SHELF, "'score + double", f"'{objective} + double")
+    return said(folder)
+
+
+ASKED = ["has(scores.story) ? scores.story : 0.0", "!has(scores.likes) ? 0.0 : score * scores.likes"]
+IN_RULES = "and in tier `rules` no model scores: the"
+
+
+@pytest.mark.parametrize("objective", ASKED)
+def test_an_objective_that_asks_may_read_what_a_model_says(tea: Path, objective: str) -> None:
+    assert beside(tea, f"({objective})") == []
+
+
+@pytest.mark.parametrize("model", ["likes", "story"])
+def test_an_objective_that_does_not_ask_is_told_what_becomes_of_tier_rules(tea: Path, model: str) -> None:
+    told = f"`slots/for-you:objective` reads `scores.{model}`, {IN_RULES} slot falls to a lower tier then"
+    assert beside(tea, f"score * scores.{model}") == [("W615", told)]
+    edit(tea / SHELF, "score = 'double(item.stock) / 100.0'\n", "")
+    assert said(tea) == []
+
+
+def test_a_boost_that_does_not_ask_is_told_that_it_is_nothing(tea: Path) -> None:
+    edit(tea / "rules/boosts.toml", "request.is_gift &&", "scores.likes > 0.5 && request.is_gift &&")
+    assert said(tea) == [("W615", f"`gift_boost` reads `scores.likes`, {IN_RULES} boost is 0 then")]
+
+
+def test_a_rule_reads_only_models_of_the_slots_that_run_it(tea: Path) -> None:
+    edit(tea / "slots/hero.toml", "[payload]", "[objective.gift]\nexpr = 'scores.story + scores.likes'\n\n[payload]")
+    (problem,) = [each for each in problems(tea) if each.code == "E616"]
+    assert problem.message == "slot `hero` has no model `likes`"
+    assert problem.hint == (
+        "its models are `story`: name `likes` in its `other_models`, or give the slot a rule of its own"
+    )
+    assert problem.source_line[problem.column - 1 :].startswith(".likes'")
+
+
+def test_a_shared_rule_needs_its_models_in_every_slot(tea: Path) -> None:
+    (tea / "rules/more.toml").write_text("[liked]\nexpr = 'has(scores.likes) ? scores.likes : 0.0'\n")
+    edit(tea / SHELF, '"new_boost"]', '"new_boost", "liked"]')
+    assert said(tea) == []
+    edit(tea / "slots/delivery.toml", "guards = []", 'guards = []\nboosts = ["liked"]')
+    assert {each.message for each in problems(tea)} == {"slot `delivery` has no model `likes`"}
+    assert problems(tea)[0].hint.startswith("it has no model: name `likes` in its `other_models`")
+
+
+def test_an_unknown_model_is_told_with_what_was_meant(tea: Path) -> None:
+    edit(tea / SHELF, "'score +", "'scores.like +")
+    (problem,) = problems(tea)
+    assert (problem.code, problem.message, problem.hint) == (
+        "E203",
+        "`scores` has no field `like`",
+        "did you mean `likes`?",
+    )
+
+
+@pytest.mark.parametrize(
+    ("file", "old"), [(SHELF, "score = 'double(item.stock)"), ("rules/guards.toml", "expr = 'item.stock")]
+)
+def test_what_runs_before_scoring_reads_no_scores(tea: Path, file: str, old: str) -> None:
+    edit(tea / file, old, old.replace("= '", "= 'scores.likes + "))
+    assert [(each.code, each.message) for each in problems(tea)] == [("E205", "`scores` cannot be read in this place")]
+
+
 def test_model_inputs_say_themselves_what_an_absent_value_becomes(tea: Path) -> None:
     edit(tea / "models/likes.toml", "'item.caffeine'", "'double(size(item.award))'")
     assert said(tea) == []

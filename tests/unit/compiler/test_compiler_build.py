@@ -1,11 +1,14 @@
 import hashlib
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from compiler.build import build, check, without_models
 from compiler.diagnostics import CompileError
+from compiler.exporters import Native
+from compiler.exporters import lightgbm as lightgbm_room
 from contracts.bundle import Bundle, Certificates, ModelSet, read_file, write_file
 from contracts.fallback import FallbackTable
 from contracts.rule_ir import RuleIR
@@ -46,6 +49,20 @@ def test_the_report_measures_what_the_bundle_certifies(tea: Path) -> None:
     assert {one.source_digest for one in certificates} == set(digests.values())
     assert built.report.revision == built.bundle.revision
     assert (built.report.fallback_rows, built.report.empty_fallback_rows) == (11, 0)
+
+
+def test_a_model_that_scores_otherwise_than_its_export_gives_no_bundle(
+    tea: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = lightgbm_room.load
+
+    def off(data: bytes, output: str, n_inputs: int) -> Native:
+        native = own(data, output, n_inputs)
+        return replace(native, predict=lambda rows: native.predict(rows) + 0.0001 * (rows[:, 3] > 4.5))
+
+    monkeypatch.setattr(lightgbm_room, "load", off)
+    with pytest.raises(CompileError, match=r"likes\.txt answers otherwise in ONNX"):
+        build(tea)
 
 
 def test_a_built_bundle_survives_its_file_and_is_runnable(tea_bundle: Bundle) -> None:

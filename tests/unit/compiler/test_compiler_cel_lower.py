@@ -144,8 +144,8 @@ def test_the_example_of_every_function_compiles_to_it_and_holds(tea: Sources, na
         ("google.protobuf.Timestamp{seconds: 1} == now", "E217", 1, "`google.protobuf.Timestamp` cannot be used"),
         ("[1, 'a'][0] + 1 == 2", "E215", 13, "the types that `+` works on are not known here"),
         ("dyn(item.price) > 1.0", "E215", 17, "the types that `>` works on are not known here"),
-        ("item.title.matches(item.kind)", "E216", 12, "matches_string takes a literal there"),
-        ("item.title.matches('(')", "E216", 12, "'(' is no pattern of RE2: missing ): ("),
+        ("item.title.matches(item.kind)", "E216", 24, "`matches` takes a literal here"),
+        ("item.title.matches('(')", "E216", 20, "'(' is no pattern of RE2: missing ): ("),
         ("1e400 > 1.0", "E201", 1, "this is no double that can be held"),
         ("{1.5: 'a'}[1.5] == 'a'", "E2", 1, ""),
     ],
@@ -224,3 +224,16 @@ def test_the_whole_language_is_lowered_and_runs(tea: Sources, text: str) -> None
     sent = decode(encode(rule), Rule)
     if "item." not in text:
         assert plan_request(sent, tea.schema)(Scope(0, frozenset(), {}, {}, {})) is True
+
+
+def test_all_refused_parts_of_a_rule_are_told_each_at_its_place(tea: Sources) -> None:
+    text = "item.title.matches(item.kind) && item.title.matches('(') && {1.5: 1}[1.5] == 1 && item == item"
+    rule, problems = lowered(tea, text)
+    assert rule is None
+    assert [(problem.code, problem.column) for problem in problems] == [
+        ("E216", 24),
+        ("E216", 53),
+        ("E216", 62),
+        ("E214", 83),
+        ("E214", 91),
+    ]

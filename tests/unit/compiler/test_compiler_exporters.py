@@ -280,6 +280,26 @@ def test_xgboost_splits_are_strict() -> None:
     assert at > below
 
 
+@pytest.mark.parametrize("output", ["margin", "probability"])
+@pytest.mark.parametrize(
+    "settings", [{}, {"base_score": 0.9}, {"gamma": 1e9}, {"num_parallel_tree": 3, "subsample": 0.5}]
+)
+def test_xgboost_contributions_add_up_to_the_margin(output: str, settings: dict[str, object]) -> None:
+    """What each input added, and last the margin of nobody in particular; where a value is missing too."""
+    booster = grown("binary:logistic", **settings)
+    native = exporter("xgboost")(saved(booster), output, WIDTH)
+    assert native.contributions
+    rows = rows_and_labels()[0][:40]
+    rows[::3, 0], rows[::5, 2] = np.nan, np.nan
+    added = native.contributions(rows)
+    margins = exporter("xgboost")(saved(booster), "margin", WIDTH).predict(rows)
+    assert added.shape == (len(rows), WIDTH + 1)
+    assert added.sum(axis=1) == pytest.approx(margins, abs=1e-5)
+    assert len(set(added[:, -1].tolist())) == 1, "nobody in particular is always the same"
+    used = {int(feature) for feature in from_graph(native.to_onnx()).features} if not settings.get("gamma") else set()  # type: ignore[union-attr]
+    assert {at for at in range(WIDTH) if np.abs(added[:, at]).max() > 1e-6} == used
+
+
 def test_xgboost_names_of_inputs_are_kept() -> None:
     rows, labels = rows_and_labels()
     named = xgboost.train({"nthread": 1}, xgboost.DMatrix(rows, labels, feature_names=["x", "y", "z"]), 1)

@@ -48,6 +48,11 @@ def test_capabilities_are_what_the_parts_take(tea_bundle: Bundle) -> None:
         "generator/pool",
         "fold/count_by_key",
         "fold/last_n",
+        "root/item",
+        "root/request",
+        "root/score",
+        "root/visitor",
+        "root/visitor_state",
     }
     rules = tea_bundle.read("rules", RuleIR).rules.values()
     functions = {node.function for rule in rules for node in rule.nodes if isinstance(node, Call)}

@@ -173,6 +173,20 @@ def test_a_floor_must_leave_room_for_a_fixed_pool(tea: Path, key: str) -> None:
     assert problem.source_line[problem.column - 1 :].startswith("0.3")
 
 
+def test_the_floor_of_an_arm_must_leave_room_too(tea: Path) -> None:
+    arm = 'policy = { name = "epsilon", epsilon = 0.3 }'
+    rewrite(tea, "edgewise.toml", arm, 'policy = { name = "softmax", temperature = 1, floor = 0.3 }')
+    check(tea)  # how many candidates its slot has is not known
+    rewrite(tea, "edgewise.toml", 'slots = ["for-you"]', 'slots = ["for-you", "hero"]')
+    with pytest.raises(CompileError) as caught:
+        check(tea)
+    (problem,) = caught.value.problems
+    assert problem.message == "4 candidates cannot each have a propensity of at least 0.3"
+    assert (problem.file, problem.source_line[problem.column - 1 :][:3]) == ("edgewise.toml", "0.3")
+    rewrite(tea, "edgewise.toml", "floor = 0.3", "floor = 0.25")
+    check(tea)
+
+
 def test_a_floor_over_candidates_of_unknown_number_is_left_to_the_engine(tea: Path) -> None:
     policy = 'policy = { name = "epsilon", epsilon = 0.05 }'
     rewrite(tea, "slots/for-you.toml", policy, 'policy = { name = "softmax", temperature = 1, floor = 0.3 }')

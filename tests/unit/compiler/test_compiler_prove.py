@@ -255,3 +255,11 @@ def test_a_slot_without_rows_has_no_candidates(tea: Path) -> None:
     (tea / "data/stories.csv").write_text("id,title,kind,weight\n")
     (problem,) = broken(tea)
     assert problem[2:] == ("E502", "slot `hero` has no candidates: table `stories` has no rows")
+
+
+def test_an_offer_that_may_be_none_is_named_by_no_empty_text(tea: Path) -> None:
+    edit(tea / "slots/delivery.toml", "fallback_keys", 'offer = \'item.id == "courier" ? "o-1" : ""\'\nfallback_keys')
+    edit(tea / "slots/delivery.toml", "[plain]", '[plain]\nnote = ""')
+    assert check(tea).warnings == ()
+    edit(tea / "slots/delivery.toml", 'note = ""', 'note = "o-1"')
+    assert [problem[2] for problem in broken(tea)] == ["E506"]

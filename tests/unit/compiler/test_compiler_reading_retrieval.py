@@ -53,8 +53,7 @@ expr = 'double(item.price - item.cost) / 10000.0'
 
 [objective.second]
 weight = -0.25
-model = "again"
-expr = 'score'
+expr = 'has(scores.again) ? scores.again : 0.0'
 
 [payload]
 """
@@ -98,7 +97,8 @@ def edit(folder: Path, file: str, old: str, new: str) -> None:
 
 def composed(folder: Path) -> Path:
     """With two models and an objective of terms."""
-    (folder / "models/again.toml").write_text(AGAIN)
+    for name in ("again", "sent-back"):
+        (folder / f"models/{name}.toml").write_text(AGAIN)
     edit(folder, "slots/for-you.toml", 'model = "likes"', 'model = "likes"\nother_models = ["again"]')
     edit(folder, "slots/for-you.toml", "objective = 'score + double(item.price - item.cost) / 10000.0'\n", "")
     edit(folder, "slots/for-you.toml", "[payload]", TERMS.strip("\n"))
@@ -179,7 +179,7 @@ def test_an_objective_of_terms_is_read(folder: Path) -> None:
     assert spec.terms == (
         Term(name="likely", weight=1.0, rule="slots/for-you:objective.likely"),
         Term(name="margin", weight=0.5, rule="slots/for-you:objective.margin"),
-        Term(name="second", weight=-0.25, rule="slots/for-you:objective.second", model="again"),
+        Term(name="second", weight=-0.25, rule="slots/for-you:objective.second"),
     )
 
 
@@ -192,7 +192,6 @@ def test_all_models_of_a_slot_read_its_table(folder: Path) -> None:
 
 
 WRONG_TERMS = [
-    ('model = "again"\nexpr', 'model = "likes"\nexpr', "E112 unknown one of `other_models`: `likes`"),
     ("weight = -0.25", 'weight = "less"', 'E106 `objective.second.weight` must be a number, not "less"'),
     ("expr = 'score'\n\n[objective.margin]", "[objective.margin]", "E105 a term of an objective needs the key `expr`"),
     ("[objective.likely]", "[objective.as]", "E110 `as` cannot name a term: expressions could not read it"),
@@ -200,6 +199,11 @@ WRONG_TERMS = [
         'other_models = ["again"]',
         'other_models = ["likes"]',
         "E131 other models stand beside `model`, and each is another one",
+    ),
+    (
+        'other_models = ["again"]',
+        'other_models = ["sent-back"]',
+        "E110 `sent-back` cannot name a model beside another: expressions could not read it",
     ),
     ('other_models = ["again"]', 'other_models = ["again", "again"]', "E113 `other_models` names `again` twice"),
 ]

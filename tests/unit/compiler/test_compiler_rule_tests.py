@@ -168,6 +168,7 @@ def test_made_up_items_have_the_defaults_of_their_columns(read_slot: Callable[[s
 def test_a_rule_alone_is_granted_everything(read_rule: Callable[[str], RuleCase]) -> None:
     case = read_rule('rule = "not_in_cart"\nitem = "t-01"\nexpect = { value = true }')
     assert (case.rule, case.item, case.row, case.score) == ("not_in_cart", "t-01", {}, None)
+    assert case.scores == {}
     assert case.given.granted == ("personalisation",)
     assert (case.value, case.error) == (True, None)
 

@@ -217,6 +217,14 @@ CASES = [
         "position = 4",
         ["E122 two pins share a position, or one is outside the slot's 4"],
     ),
+    ("slots/for-you.toml", "size = 4", 'size = "4"', ['E106 `size` must be a whole number, not "4"']),
+    ("slots/for-you.toml", "size = 4", "size = 400", ["E107 `size` is 400"]),
+    (
+        "slots/for-you.toml",
+        'kind = "ranking"',
+        'kind = "choice"',
+        ["E121 a slot of kind `choice` has one answer, not 4"],
+    ),
     (
         "slots/delivery.toml",
         'policy = { name = "greedy" }',

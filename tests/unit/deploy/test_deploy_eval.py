@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -86,3 +87,121 @@ def test_malformed_values_name_their_path(tmp_path: Path, capsys: pytest.Capture
 def test_nothing_to_try_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["eval"]) == 2
     assert "give an expression, or --batch FILE" in capsys.readouterr().err
+
+
+TEA = {
+    "now": "2026-01-05T19:30:00Z",
+    "visitor": {"affinity": {"green": 1}},
+    "item": {"kind": "green", "price": 790, "caffeine": 30, "added": "2026-01-01T00:00:00Z"},
+}
+
+
+def tried(
+    expression: str, values: object, folder: Path, bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> tuple[int, str]:
+    """The exit code, and what was printed."""
+    (folder / "tea.json").write_text(json.dumps(values))
+    code = main(["eval", expression, "--with", str(folder / "tea.json"), "--bundle", str(bundle)])
+    printed = capsys.readouterr()
+    return code, printed.out + printed.err
+
+
+@pytest.mark.parametrize(
+    ("expression", "printed"),
+    [
+        ("visitor.affinity[item.kind]", "1 "),
+        ("item.caffeine * 0.5", "15 "),
+        ("item.added", "2026-01-01T00:00:00Z"),
+        ("days(now - item.added) > 4.8", "true"),
+        ("visitor.orders", "0  (int)"),
+        ("item.is_organic || item.tags.size() == 0", "true"),
+        ("has(item.award)", "false"),
+        ("size(visitor_state.cart_items)", "0"),
+        ("request.device", '"desktop"'),
+        ("get(visitor.purchased, 't-01', 0.0)", "0 "),
+    ],
+)
+def test_in_a_bundle_values_are_what_it_declares(
+    expression: str, printed: str, tmp_path: Path, tea_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, told = tried(expression, TEA, tmp_path, tea_folder, capsys)
+    assert (code, told[: len(printed)]) == (0, printed)
+
+
+def test_in_a_bundle_purposes_count(tmp_path: Path, tea_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = "size(visitor.affinity)"
+    assert tried(asked, TEA, tmp_path, tea_folder, capsys) == (0, "1  (int)\n")
+    assert tried(asked, {**TEA, "granted": ["personalisation"]}, tmp_path, tea_folder, capsys) == (0, "1  (int)\n")
+    assert tried(asked, {**TEA, "granted": []}, tmp_path, tea_folder, capsys) == (0, "0  (int)\n")
+
+
+def test_in_a_bundle_an_absent_value_is_an_error(
+    tmp_path: Path, tea_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert tried("item.award == 'gold'", TEA, tmp_path, tea_folder, capsys) == (1, "error: item.award has no value\n")
+
+
+@pytest.mark.parametrize(
+    ("expression", "code"),
+    [
+        ("item.kind.matches(item.title)", "E216"),
+        ("[1, 'a'][0] + 1 == 2", "E215"),
+        ("visitor.affinty.size() > 0", "E203"),
+        ("item.hours + item.weight > 1", "E203"),
+    ],
+)
+def test_in_a_bundle_an_expression_is_refused_as_its_rules_are(
+    expression: str, code: str, tmp_path: Path, tea_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exit_code, told = tried(expression, {}, tmp_path, tea_folder, capsys)
+    assert exit_code == 1
+    assert told.startswith("expression:1:")
+    assert f": {code}: " in told
+
+
+def test_in_a_bundle_the_table_is_one_that_fits(
+    tmp_path: Path, tea_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert tried("item.hours > 3", {"item": {"hours": 4}}, tmp_path, tea_folder, capsys) == (0, "true  (bool)\n")
+    assert tried("item.weight > 3.0", {"item": {"title": "a", "weight": 4}}, tmp_path, tea_folder, capsys)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"item": {"price": "790"}}, "expected int, got str - at $.item.price"),
+        ({"item": {"added": "yesterday"}}, "'yesterday' is no instant"),
+        ({"item": {"added": "2026-01-01T00:00:00"}}, "lacks its zone"),
+        ({"item": {"prize": 790}}, "did you mean `price`? - at $.item.prize"),
+        ({"item": {"hours": 4, "weight": 1.0}}, "no table has it together with the others"),
+        (
+            {"request": {"device": "phnoe"}},
+            "'phnoe' is none of its values: `desktop` and `phone` - at $.request.device",
+        ),
+        ({"visitor": {"affinty": {}}}, "did you mean `affinity`? - at $.visitor.affinty"),
+        ({"granted": ["personalization"]}, "did you mean `personalisation`? - at $.granted[0]"),
+    ],
+)
+def test_in_a_bundle_values_must_be_what_it_declares(
+    values: object, told: str, tmp_path: Path, tea_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, printed = tried("1", values, tmp_path, tea_folder, capsys)
+    assert code == 2
+    assert told in printed
+
+
+def test_purposes_are_a_bundles(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "values.json").write_text('{"granted": []}')
+    assert main(["eval", "1", "--with", str(tmp_path / "values.json")]) == 2
+    assert "name it with --bundle" in capsys.readouterr().err
+
+
+def test_a_bundle_whose_declarations_are_wrong_says_so(
+    tmp_path: Path, tea_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(tea_folder, tmp_path / "tea")
+    config = tmp_path / "tea/edgewise.toml"
+    config.write_text(config.read_text().replace('type = "int"', 'type = "itn"', 1))
+    code, printed = tried("1", {}, tmp_path, tmp_path / "tea", capsys)
+    assert code == 1
+    assert "E112: unknown type: `itn`" in printed

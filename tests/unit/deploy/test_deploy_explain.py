@@ -1,5 +1,6 @@
 """`edgewise explain`: one decision in full; contributions add up to the score, or are not shown."""
 
+import hashlib
 import json
 import shutil
 from dataclasses import replace as replaced
@@ -7,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xgboost
 from msgspec.structs import replace
 from records import DELTAS, record_of
 
+from compiler.build import build
 from compiler.exporters import lightgbm as lightgbm_room
 from contracts.bundle import Bundle, write_file
 from contracts.record import DecisionRecord, Recording
@@ -115,6 +118,23 @@ def test_contributions_that_do_not_add_up_are_not_shown(
     monkeypatch.setattr(lightgbm_room, "load", off)
     with pytest.raises(OperationError, match="This is a bug"):
         contributions(tea_folder, tea_bundle, model_of(loaded, "for-you"), ROW)
+
+
+def test_trees_of_xgboost_are_explained_too(tea_folder: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tea_folder, tmp_path / "tea"))
+    chance = np.random.default_rng(5)
+    rows = chance.random((300, len(ROW))) * [1, 1, 5, 9, 9, 60]
+    data = xgboost.DMatrix(rows, rows[:, 0] + rows[:, 2] / 5 > 1)
+    told = {"objective": "binary:logistic", "max_depth": 3, "nthread": 1}
+    xgboost.train(told, data, 8).save_model(folder / "models/likes.json")
+    model, lock = folder / "models/likes.toml", folder / "models.lock"
+    model.write_text(model.read_text().replace("lightgbm", "xgboost").replace("likes.txt", "likes.json"))
+    sealed_as = hashlib.sha256((folder / "models/likes.json").read_bytes()).hexdigest()
+    lock.write_text(f"{lock.read_text()}{sealed_as}  models/likes.json\n")
+    bundle = build(folder).bundle
+    added = contributions(folder, bundle, model_of(load(bundle), "for-you"), ROW)
+    assert added.base + sum(added.inputs.values()) == pytest.approx(added.score, abs=1e-5)
+    assert abs(added.inputs["affinity"]) > 0.1 > abs(added.inputs["orders"])
 
 
 def test_other_models_offer_none_and_say_so(

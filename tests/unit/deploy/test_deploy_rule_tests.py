@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compiler.build import build
+from compiler.build import build, without_models
 from compiler.reading.rule_tests import read_rule_tests
 from compiler.sources import Sources, read_sources
 from contracts.bundle import Bundle
@@ -216,6 +216,25 @@ def test_a_rule_alone(case: str, difference: list[tuple[str, Value, Value]], run
     for (key, expected, got), wanted in zip(found, difference, strict=True):
         assert (key, expected) == wanted[:2]
         assert got == wanted[2] or str(got).startswith(str(wanted[2]))
+
+
+def test_a_rule_is_given_what_models_say_by_their_names(tea_folder: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tea_folder, tmp_path / "tea", ignore=shutil.ignore_patterns("tests")))
+    slot = folder / "slots/for-you.toml"
+    slot.write_text(slot.read_text().replace("'score +", "'score * scores.likes +"))
+    (folder / "tests").mkdir()
+    case = 'rule = "slots/for-you:objective"\nitem = "t-01"\nscore = 2.0\n'
+    (folder / "tests/cases.toml").write_text(
+        f"[told]\n{case}scores = {{ likes = 0.25 }}\nexpect = {{ value = 0.529 }}\n"
+        f'[not_told]\n{case}expect = {{ error = "in tier rules no model scores" }}\n'
+    )
+    sources, bundle = read_sources(folder), without_models(folder)
+    cases, problems = read_rule_tests(
+        sources, {name: table.ids for name, table in load(bundle).snapshot.tables.items()}
+    )
+    assert not problems
+    outcomes = run_cases(cases, Subject(load(bundle), bundle.read("rules", RuleIR).rules, sources, has_models=False))
+    assert [each.outcome for each in outcomes] == ["pass", "pass"]
 
 
 def test_without_models_what_needs_them_is_skipped(run: Run) -> None:

@@ -5,8 +5,8 @@ import pytest
 from contracts.errors import ExpiredError, RuleError
 from engine.programs.limits import MAX_ROUNDS
 from engine.programs.macros import MACROS, bound_types
-from engine.programs.rounds import Room, planned
 from engine.programs.plan import NOTHING
+from engine.programs.rounds import Room, planned
 from engine.programs.types import CelType, parse
 from engine.programs.values import CelValue, KeyedMap, RequestProgram, Scope
 
