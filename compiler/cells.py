@@ -10,7 +10,7 @@ import numpy as np
 
 from contracts.catalog import ColumnData
 from contracts.features import INT64_MAX, INT64_MIN, Status, Value, ValueType
-from engine.snapshot import Array
+from engine.column import Array
 
 _INT = re.compile(r"[+-]?[0-9]+")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")

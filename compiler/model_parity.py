@@ -16,8 +16,8 @@ from compiler.export import Exported, place_of
 from compiler.exporters.forest import Forest, from_graph
 from contracts.bundle import ParityCertificate
 from contracts.errors import ScoringError
+from engine.column import Array
 from engine.scorers import Scorer
-from engine.snapshot import Array
 
 BOUND = 1e-5
 SAMPLES = 256

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from contracts.catalog import ID
 from contracts.features import Cursor, FeatureDelta, Status, Value, ValueType
-from engine.snapshot import Column, Snapshot, Table
+from engine.column import Column
+from engine.snapshot import Snapshot, Table
 
 
 def with_rows(table: Table, rows: Mapping[str, Mapping[str, Value]]) -> Table:

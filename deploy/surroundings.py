@@ -18,8 +18,9 @@ from contracts.codec import Contract
 from contracts.errors import ContractError
 from contracts.features import FeatureSchema, FeatureSpec, FeatureValue, Root, Status, Value, ValueType, conform
 from engine import folds
+from engine.column import Column, read_column
 from engine.programs.values import Scope
-from engine.snapshot import Column, Table, read_column
+from engine.snapshot import Table
 
 _TYPES: dict[type, ValueType] = {
     bool: ValueType.BOOL,

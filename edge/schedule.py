@@ -18,6 +18,7 @@ REGISTRY = Pace(interval_s=1.0)
 FEATURES = Pace(interval_s=0.1)  # the long poll itself waits; small changes in a row come as one page
 CONTROLS = Pace(interval_s=0.05, longest_wait_s=2.0)  # a kill must arrive soon after the origin is back
 UPLINK = Pace(interval_s=0.25)
+REFUSED = Pace(interval_s=60.0, first_wait_s=60.0, longest_wait_s=1800.0)  # the same release once more
 
 
 def next_ask_s(pace: Pace, failures: int, u: float, told_s: float | None = None) -> float:

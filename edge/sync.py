@@ -3,10 +3,11 @@
 The file holds, for every entity and set of columns, the newest delta of the feed, and the cursor, in one transaction
 per page. Deltas carry absolute values, so applying what is kept in order gives the state of the feed; a restart or a
 new bundle takes up from there. Values that do not fit the bundle are passed over: the feed may serve another one too.
-All calls block and belong in a thread, one at a time.
+All calls block and belong in a thread; they take turns, for a task that is cancelled leaves its thread at work.
 """
 
 import sqlite3
+import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -38,6 +39,7 @@ class FeedFile:
     answered_at: int | None
 
     def __init__(self, path: Path) -> None:
+        self._turn = threading.Lock()
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             self._open(path)
@@ -53,21 +55,23 @@ class FeedFile:
         before = loaded.snapshot if page.is_reset else snapshot
         visitors = [(delta, packed_delta(delta)) for delta in page.deltas if delta.table == VISITOR]
         items = [delta for delta in page.deltas if delta.table != VISITOR]
-        with self._database:
+        with self._turn, self._database:
             self._keep(page, visitors, items, now)
         self.cursor, self.answered_at = page.cursor, now
         return _after(loaded, before, ((delta.entity, packed) for delta, packed in visitors), items, page.cursor)
 
     def rebased(self, loaded: LoadedBundle) -> Snapshot:
         """A bundle's own snapshot with everything applied that is kept."""
-        snapshot = _after(loaded, loaded.snapshot, self._visitors(), (), self.cursor)
-        for deltas in self._items():
-            snapshot = _after(loaded, snapshot, (), deltas, self.cursor)
+        with self._turn:
+            snapshot = _after(loaded, loaded.snapshot, self._visitors(), (), self.cursor)
+            for deltas in self._items():
+                snapshot = _after(loaded, snapshot, (), deltas, self.cursor)
         return snapshot
 
     def close(self) -> None:
         """Closes the file."""
-        self._database.close()
+        with self._turn:
+            self._database.close()
 
     def _open(self, path: Path) -> None:
         self._database = sqlite3.connect(path, check_same_thread=False)

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from contracts.decision import DecisionRequest, Draw, Shadow
 from contracts.slots import Sticky
 from engine import hashing
+from engine.column import Array
 from engine.fallback import key_text
 from engine.loaded import LoadedPolicy, LoadedSlot
 from engine.policies import Field, LoadedWeights, Step, picked, read_weights
-from engine.programs.reading import unreadable
+from engine.programs.gathering import unreadable
 from engine.programs.values import Batch
 from engine.rerank import Ranked
-from engine.snapshot import Array
 
 _UNITS = tuple(reversed(Sticky))  # widest first
 _Choose: TypeAlias = Callable[[int, NDArray[np.bool_]], tuple[int, float]]  # what a position gets, and how likely

@@ -21,6 +21,7 @@ from contracts.rule_ir import IR_VERSION, RuleIR
 from contracts.slots import SlotSet
 from engine.assign import check_splits
 from engine.capabilities import check_capabilities
+from engine.column import Column, read_column
 from engine.folds import FOLDS
 from engine.hashing import content_digest
 from engine.load_parts import Parts
@@ -38,7 +39,7 @@ from engine.loaded import (
     LoadedSlot,
 )
 from engine.scorers import SCORERS, Scorer
-from engine.snapshot import Column, Snapshot, Table, read_column
+from engine.snapshot import Snapshot, Table
 from engine.warm import warm
 
 __all__ = [

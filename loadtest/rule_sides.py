@@ -9,9 +9,9 @@ from importlib import import_module
 from typing import Protocol, TypeAlias
 
 from contracts.rule_ir import Form
+from engine.column import Array
 from engine.programs.columns import plan_columns
 from engine.programs.plan import plan_request
-from engine.snapshot import Array
 from loadtest.rule_workload import NOW, SCHEMA, TABLE, Candidates, Visitor, lowered
 from loadtest.rules_by_hand import guardrail_by_hand, rules_by_hand
 

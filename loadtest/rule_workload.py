@@ -16,8 +16,9 @@ from compiler.reading.expressions import ALONE, GUARD, Expression
 from contracts.catalog import ColumnSpec, TableSpec
 from contracts.features import FeatureSchema, FeatureSpec, FeatureValue, Root, Status, Value, ValueType
 from contracts.rule_ir import Form, Rule
+from engine.column import Array, Column
 from engine.programs.values import Batch, Scope
-from engine.snapshot import Array, Column, Table
+from engine.snapshot import Table
 
 NOW_US = 1_511_758_800_000_000
 NOW_S = NOW_US // 1_000_000

@@ -6,7 +6,7 @@ Nothing is declared, checked, bounded or explained here.
 import numpy as np
 
 from contracts.features import Status
-from engine.snapshot import Array, Column
+from engine.column import Array, Column
 from loadtest.rule_workload import HIGHEST_PRICE, NOW_S, Candidates, Visitor
 
 _GUARDED = ("stock", "price", "map_price", "margin")

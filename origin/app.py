@@ -1,5 +1,9 @@
-"""The composition root: opens the state, publishes if asked to, serves with uvicorn until it is told to stop."""
+"""The composition root: opens the state, publishes if asked to, serves with uvicorn until it is told to stop.
 
+While it serves, it follows the bundle's file.
+"""
+
+import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import ExitStack, asynccontextmanager
@@ -13,8 +17,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from contracts.bundle import read_file
+from contracts.errors import EdgewiseError
 from origin import controls, feed, folding, log, publication, wire
+from origin.bundle_file import BundleFile
 from origin.config import Config
 from origin.database import Database
 from origin.routes import ENDPOINTS, Endpoint, Origin
@@ -24,14 +29,13 @@ __all__ = ["ENDPOINTS", "create_app", "open_origin", "serve"]
 DATABASE_FILE = "origin.sqlite"
 CONTROLS_FILE = "controls.sqlite"  # apart, so that a kill never waits for a publication
 DRAIN_S = 10
+LOOK_S = 1.0
 
 
 def open_origin(config: Config) -> Origin:
     """Opens the state and reads the bundle. With `publish`, returns once the features as of then are in the feed."""
-    bundle = read_file(config.bundle.read_bytes())
-    folds = folding.folding_of(bundle)
-    key = config.secrets.pseudonym_key
-    plan = None if config.batch is None else publication.plan_of(bundle, config.batch, key)
+    file = BundleFile(config)
+    declared = file.read()
     with ExitStack() as opened:
         tables = (*feed.TABLES, *log.TABLES, *folding.TABLES, *publication.TABLES)
         database = Database(config.state / DATABASE_FILE, tables)
@@ -39,10 +43,10 @@ def open_origin(config: Config) -> Origin:
         switches = Database(config.state / CONTROLS_FILE, controls.TABLES)
         opened.callback(switches.close)
         database.writes.run_now(feed.begin_first_epoch)
-        if plan is not None and config.publish is not None:
-            publication.publish_at_start(database, plan, folds, config.publish)
+        if declared.plan is not None and config.publish is not None:
+            publication.publish_at_start(database, declared.plan, declared.folding, config.publish)
         opened.pop_all()
-    return Origin(database, switches, folds, plan, config.secrets.operator_token)
+    return Origin(database, switches, file, declared, config.secrets.operator_token)
 
 
 def create_app(config: Config) -> Starlette:
@@ -55,11 +59,27 @@ def app_of(origin: Origin) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        following = asyncio.create_task(follow(origin))
         yield
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
         origin.close()
 
     listed = [_route(origin, endpoint) for endpoint in ENDPOINTS]
     return Starlette(routes=listed, lifespan=lifespan, exception_handlers={HTTPException: _no_route})
+
+
+async def follow(origin: Origin) -> None:
+    """Takes up what the bundle's file declares whenever it is another one; what cannot be used is told and left."""
+    while True:
+        await asyncio.sleep(LOOK_S)
+        try:
+            declared = await asyncio.to_thread(origin.file.changed)
+        except (EdgewiseError, OSError) as error:
+            origin.problem = f"the bundle's file is not in use, the one before is: {error}"
+        else:
+            if declared is not None:
+                origin.declared, origin.problem = declared, ""
 
 
 def serve(config: Config) -> None:

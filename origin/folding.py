@@ -14,8 +14,9 @@ from contracts.codec import Contract, decode, pack
 from contracts.events import StoredEvent
 from contracts.features import FeatureSchema, FeatureSpec, Root, Status, Value
 from engine import folds
+from engine.column import read_column
 from engine.folds import FoldEvent
-from engine.snapshot import VISITOR, Table, read_column
+from engine.snapshot import VISITOR, Table
 from origin import feed
 from origin.database import Connection
 

@@ -14,25 +14,25 @@ from contracts.features import Cursor, FeedPage
 from contracts.record import DecisionRecord
 from engine.snapshot import VISITOR
 from origin import collect, controls, feed, log, publication, telemetry, wire
+from origin.bundle_file import BundleFile, Declared
 from origin.database import Connection, Database
-from origin.folding import Folding
 from origin.poll import Bell, poll
-from origin.publication import Plan
 from origin.telemetry import Telemetry
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Origin:
     """What the endpoints work on: log and feed, the controls, what the bundle declares.
 
-    `plan` is None where no batch expression was given.
+    `declared` is replaced whole when the bundle's file is another one; `problem` says why it could not be.
     """
 
     database: Database
     switches: Database
-    folding: Folding
-    plan: Plan | None
+    file: BundleFile
+    declared: Declared
     operator_token: str
+    problem: str = ""
     telemetry: Telemetry = field(default_factory=Telemetry)
     feed_bell: Bell = field(default_factory=Bell)
     controls_bell: Bell = field(default_factory=Bell)
@@ -68,8 +68,13 @@ class PublishAsk(Contract, frozen=True):
 
 
 class Status(Contract, frozen=True):
-    """How far the origin is. `published_as_of` is microseconds, None before the first publication."""
+    """How far the origin is. `published_as_of` is microseconds, None before the first publication.
 
+    `revision` is that of the bundle that it reads; `problem` is a sentence, empty when there is none.
+    """
+
+    revision: str
+    problem: str
     epoch: str
     positions: dict[str, int]
     published_as_of: int | None
@@ -86,7 +91,7 @@ class RecordsPage(Contract, frozen=True):
 async def events(origin: Origin, request: Request) -> Response:
     """Logs and folds events."""
     batch = await wire.read(request, tuple[StoredEvent, ...], wire.MAX_BATCH_BYTES)
-    collected = await origin.database.writes.run(collect.collect, origin.folding, batch)
+    collected = await origin.database.writes.run(collect.collect, origin.declared.folding, batch)
     origin.telemetry.count("events", collected.stored)
     origin.telemetry.count("duplicate_events", collected.duplicates)
     origin.telemetry.count("unknown_items", collected.unknown_items)
@@ -152,10 +157,11 @@ async def publish(origin: Origin, request: Request) -> Response:
     """Publishes the batch features as of an instant."""
     wire.check_token(request, origin.operator_token)
     ask = await wire.read(request, PublishAsk)
-    if origin.plan is None:
+    plan = origin.declared.plan
+    if plan is None:
         raise ContractError("this origin has no batch features: start it with --batch and --history")
     async with origin.publishing:
-        counts = await asyncio.to_thread(publication.publish, origin.database, origin.plan, ask.as_of)
+        counts = await asyncio.to_thread(publication.publish, origin.database, plan, ask.as_of)
     for table, number in counts.items():
         origin.telemetry.count("deltas", number, table)
     origin.telemetry.count("publications")
@@ -166,7 +172,7 @@ async def publish(origin: Origin, request: Request) -> Response:
 async def status(origin: Origin, request: Request) -> Response:
     """Tells how far the origin is."""
     switched = await origin.switches.reads.run(controls.current)
-    return wire.answer(request, await origin.database.reads.run(_status, switched.sequence))
+    return wire.answer(request, await origin.database.reads.run(_status, origin, switched.sequence))
 
 
 async def livez(_origin: Origin, _request: Request) -> Response:
@@ -196,16 +202,23 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("GET", "/v1/controls", "kill switches and holds, once later than `after` (`wait`)", read_controls),
     Endpoint("POST", "/v1/controls", "replace kill switches and holds; needs the operator's token", change_controls),
     Endpoint("POST", "/v1/publish", "publish batch features as of an instant; needs the operator's token", publish),
-    Endpoint("GET", "/v1/status", "feed positions, last publication, sequence number of the controls", status),
+    Endpoint(
+        "GET",
+        "/v1/status",
+        "the bundle read, feed positions, last publication, sequence number of the controls",
+        status,
+    ),
     Endpoint("GET", "/livez", "the process runs", livez),
     Endpoint("GET", "/readyz", "the database answers", readyz),
     Endpoint("GET", "/metrics", "counters as Prometheus text", metrics),
 )
 
 
-def _status(connection: Connection, controls_sequence: int) -> Status:
+def _status(connection: Connection, origin: Origin, controls_sequence: int) -> Status:
     last = publication.last(connection)
     return Status(
+        revision=origin.declared.revision,
+        problem=origin.problem,
         epoch=feed.current_epoch(connection),
         positions=feed.heads(connection),
         published_as_of=None if last is None else last.as_of,

@@ -16,11 +16,12 @@ from compiler.sources import Sources
 from contracts.catalog import TableSpec
 from contracts.features import Root, ValueType
 from contracts.rule_ir import Call, Const, Has, ListOf, Node, Read, Rule
+from engine.column import read_column
 from engine.programs.columns import plan_columns
 from engine.programs.limits import MAX_ROUNDS_PER_CANDIDATE
 from engine.programs.values import NOTHING, Batch
 from engine.programs.verify import verify
-from engine.snapshot import Table, read_column
+from engine.snapshot import Table
 
 _TEXTUAL = (ValueType.STRING, ValueType.STRINGS)
 _ASKING = frozenset({"equals", "not_equals", "in_list"})

@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TypeAlias
 
 from contracts.errors import EdgewiseError
-from engine.snapshot import Array
+from engine.column import Array
 
 MARGIN, PROBABILITY = "margin", "probability"
 OUTPUTS = (MARGIN, PROBABILITY)

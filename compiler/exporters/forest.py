@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from engine.snapshot import Array
+from engine.column import Array
 
 ML_OPSET = 5
 _KINDS = {"TreeEnsembleRegressor": "target", "TreeEnsembleClassifier": "class"}

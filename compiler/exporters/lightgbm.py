@@ -15,7 +15,7 @@ from onnxmltools.convert.common.data_types import FloatTensorType
 from compiler.exporters import PROBABILITY, ExportError, Native
 from compiler.exporters.forest import rounded_down
 from compiler.exporters.lean import Ending, lean_forest
-from engine.snapshot import Array
+from engine.column import Array
 
 _TREE_SPLITS = re.compile(r"^threshold=(.*)\ndecision_type=(.*)$", re.MULTILINE)
 _UNNAMED = re.compile(r"Column_\d+")

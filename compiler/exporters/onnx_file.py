@@ -7,8 +7,8 @@ from google.protobuf.message import DecodeError
 from compiler.exporters import ExportError, Native
 from compiler.exporters.lean import lean
 from contracts.errors import NotRunnableError, ScoringError
+from engine.column import Array
 from engine.scorers.onnx import OnnxScorer
-from engine.snapshot import Array
 
 
 def load(data: bytes, output: str, n_inputs: int) -> Native:

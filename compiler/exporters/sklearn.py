@@ -21,7 +21,7 @@ from sklearn.pipeline import Pipeline
 from compiler.exporters import PROBABILITY, ExportError, Native
 from compiler.exporters.forest import rounded_down
 from compiler.exporters.lean import Ending, lean, lean_forest
-from engine.snapshot import Array
+from engine.column import Array
 
 Model: TypeAlias = BaseEstimator
 _UNREADABLE = (

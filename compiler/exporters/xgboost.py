@@ -17,7 +17,7 @@ import xgboost
 from compiler.exporters import PROBABILITY, ExportError, Native
 from compiler.exporters.forest import Forest
 from compiler.exporters.lean import Ending, forest_graph
-from engine.snapshot import Array
+from engine.column import Array
 
 Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | str | int | float | bool | None"
 _LOGISTIC = ("binary:logistic", "reg:logistic")

@@ -146,11 +146,15 @@ def _is_source(_change: watchfiles.Change, path: str) -> bool:
 
 
 def _rebuild_on_save(folder: Path, state: Path, children: list[Child]) -> None:
+    has_looked = False
     for changes in watchfiles.watch(folder, watch_filter=_is_source, rust_timeout=1000, yield_on_timeout=True):
         for child in children:
             child.check()
         if changes:
             _rebuild(folder, state, sorted({Path(path).name for _, path in changes}))
+        elif not has_looked and _digest(folder) != (state / "bundle.digest").read_text():
+            _rebuild(folder, state, ["a source"])  # before the watch began
+        has_looked = True
 
 
 def _rebuild(folder: Path, state: Path, names: list[str]) -> None:

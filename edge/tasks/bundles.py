@@ -1,16 +1,33 @@
-"""From a release in the registry to the bundle in use. Whatever is wrong with a new one, the last good one stays."""
+"""From a release in the registry to the bundle in use. Whatever is wrong with a new one, the last good one stays.
+
+A release whose bytes are wrong, or that this engine cannot run, is not fetched at every look: it is tried again when
+another release comes, or after a long wait, for somebody may have mended the registry's files.
+"""
 
 import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
-from contracts.errors import EdgewiseError, NotRunnableError
+from contracts.errors import ContractError, EdgewiseError, NotRunnableError
 from contracts.release import Release
 from edge.activation import Live
+from edge.config import MICROSECONDS
 from edge.node import Node
 from edge.preflight import preflight
-from edge.schedule import REGISTRY, next_ask_s
+from edge.schedule import REFUSED, REGISTRY, next_ask_s
 from engine.load import load
 from engine.loaded import LoadedBundle
 from engine.snapshot import Snapshot
+
+
+@dataclass(frozen=True)
+class _Refusal:
+    """A release that was refused so often in a row, why, and when it is tried again (monotonic clock, seconds)."""
+
+    release: Release
+    times: int
+    problem: str
+    again_s: float
 
 
 class Bundles:
@@ -20,6 +37,7 @@ class Bundles:
         self._node = node
         self._failures = 0
         self._kept: str | None = None
+        self._refusal: _Refusal | None = None
 
     async def start(self) -> None:
         """Puts the last good bundle of this node in use, without the registry."""
@@ -35,20 +53,50 @@ class Bundles:
         """Looks for a release and, when it is another one, puts its bundle in use."""
         try:
             release = await asyncio.to_thread(self._node.registry.latest)
-            if release is not None and self._node.activation.wants(release.revision):
-                await self._activate(release)
+            if release is not None and not self._is_refused(release):
+                await self._follow(release)
         except (EdgewiseError, OSError) as error:
             self._failures += 1
             self._node.problems["bundle"] = f"the registry's release is not in use: {error}"
         else:
             self._failures = 0
-            self._node.problems.pop("bundle", None)
+            self._say()
             await self._keep(release)
         return next_ask_s(REGISTRY, self._failures, self._node.clock.chance())
 
+    def _is_refused(self, release: Release) -> bool:
+        """Whether this very release was refused and is not due again."""
+        refusal = self._refusal
+        return refusal is not None and refusal.release == release and self._node.clock.monotonic_s() < refusal.again_s
+
+    async def _follow(self, release: Release) -> None:
+        """Puts a release in use where it is not yet. What may pass is raised, what may not is remembered."""
+        try:
+            if self._node.activation.wants(release.revision):
+                await self._activate(release)
+        except (ContractError, NotRunnableError) as error:
+            self._refusal = self._refused(release, error)
+        else:
+            self._refusal = None
+
+    def _refused(self, release: Release, error: EdgewiseError) -> _Refusal:
+        clock, before = self._node.clock, self._refusal
+        times = before.times + 1 if before is not None and before.release == release else 1
+        wait_s = next_ask_s(REFUSED, times, clock.chance())
+        at = datetime.fromtimestamp(clock.now_us() / MICROSECONDS + wait_s, UTC).isoformat(timespec="seconds")
+        problem = f"{error}; it is tried again at {at}, another release at once"
+        return _Refusal(release, times, problem, clock.monotonic_s() + wait_s)
+
+    def _say(self) -> None:
+        """Tells operators what keeps the release from being in use."""
+        if self._refusal is None:
+            self._node.problems.pop("bundle", None)
+        else:
+            self._node.problems["bundle"] = f"the registry's release is not in use: {self._refusal.problem}"
+
     async def _keep(self, release: Release | None) -> None:
         """Keeps the release in use for a start without the registry; tried again until it is done."""
-        if release is None or release.revision == self._kept:
+        if release is None or release.revision == self._kept or release.revision != self._node.activation.live:
             return
         try:
             await asyncio.to_thread(self._node.registry.keep, release)

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from contracts.errors import NotRunnableError
 from contracts.features import Status, ValueType
 from contracts.slots import Neighbours
+from engine.column import Column
 from engine.generators.per_visitor import STRINGS, listed
 from engine.load_parts import Parts
 from engine.loaded import Rows
 from engine.programs.values import RequestProgram, Scope
-from engine.snapshot import Column, Table
+from engine.snapshot import Table
 
 _UNKNOWN = -1
 

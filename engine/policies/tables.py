@@ -12,9 +12,9 @@ import numpy as np
 from contracts.fallback import ANY
 from contracts.features import Status, ValueType
 from contracts.slots import Weights
+from engine.column import Column
 from engine.policies.policy import FLOOR, Field, Mask, Params, Policy, Step, Values, certain, shared
 from engine.programs.values import Batch
-from engine.snapshot import Column
 
 _SECOND = 1_000_000
 

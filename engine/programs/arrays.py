@@ -11,6 +11,7 @@ from typing import TypeVar
 import numpy as np
 
 from contracts.errors import ExpiredError, RuleError
+from engine.column import Array
 from engine.programs.values import (
     NANOSECONDS_PER_MICROSECOND,
     CelValue,
@@ -20,7 +21,6 @@ from engine.programs.values import (
     Texts,
     Timestamp,
 )
-from engine.snapshot import Array
 
 T = TypeVar("T")
 DTYPES: dict[str, type] = {

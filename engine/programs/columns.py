@@ -15,7 +15,7 @@ from contracts.catalog import TableSpec
 from contracts.errors import ExpiredError, NotRunnableError, RuleError
 from contracts.features import FeatureSchema, Root
 from contracts.rule_ir import Call, Const, Form, Has, MacroCall, Node, Read, Rule, Variable
-from engine.programs import reading
+from engine.programs import gathering
 from engine.programs.arrays import (
     DTYPES,
     SINGLES,
@@ -101,7 +101,7 @@ class _Steps:
         if isinstance(node, Read):
             return _read(node.root, node.field)
         if isinstance(node, Has):
-            return reading.has_column(_read(node.root, node.field))
+            return gathering.has_column(_read(node.root, node.field))
         if kind not in SINGLES:
             return None
         if isinstance(node, Variable):
@@ -201,8 +201,8 @@ class _Steps:
 def _read(root: Root, field: str) -> ColumnStep:
     """What changes from candidate to candidate."""
     if root is Root.ITEM:
-        return reading.item_column(field)
-    return reading.score_of_column(field) if field else reading.score_column
+        return gathering.item_column(field)
+    return gathering.score_of_column(field) if field else gathering.score_column
 
 
 def _kept(step: ColumnStep, key: str | None) -> ColumnStep:

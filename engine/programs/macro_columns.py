@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contracts.errors import ExpiredError, RuleError
+from engine.column import Array
 from engine.programs.arrays import some, union
 from engine.programs.limits import MAX_ROUNDS
 from engine.programs.values import Batch, ColumnStep, ColumnValues, Lists, Mask, Operand, Texts
-from engine.snapshot import Array
 
 MACROS_OF_COLUMNS = frozenset({"all", "exists", "exists_one"})
 

@@ -8,29 +8,17 @@ An item's column stores its status itself. `has` of either is true exactly when 
 from collections.abc import Callable
 from typing import TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
 from contracts.catalog import ColumnSpec
 from contracts.errors import ContractError, ExpiredError, MissingError, NotRunnableError, RuleError
 from contracts.features import FeatureSpec, OnExpired, Root, Status, Value, ValueType, conform
 from engine import folds
-from engine.programs.arrays import some, union
 from engine.programs.values import (
     NANOSECONDS_PER_MICROSECOND,
-    Batch,
     CelValue,
-    ColumnStep,
-    ColumnValues,
-    Lists,
-    Mask,
-    Operand,
     RequestProgram,
     Scope,
-    Texts,
     Timestamp,
 )
-from engine.snapshot import Column
 
 _MICROSECONDS_PER_SECOND = 1_000_000
 _STORED: dict[ValueType, type] = {
@@ -148,57 +136,6 @@ def succeeds(read: RequestProgram) -> RequestProgram:
     return run
 
 
-def score_column(batch: Batch) -> Operand:
-    """The candidates' scores."""
-    if batch.score is None:
-        raise MissingError("score is not known here")
-    return batch.score, None
-
-
-def score_of_column(model: str) -> ColumnStep:
-    """A column step that reads what one model says of the candidates."""
-
-    def step(batch: Batch) -> Operand:
-        if batch.scores is None or model not in batch.scores:
-            count = len(batch.rows)
-            return np.zeros(count), some(np.ones(count, dtype=np.bool_))
-        return batch.scores[model], None
-
-    return step
-
-
-def item_column(name: str) -> ColumnStep:
-    """A column step that reads one column of the batch's rows, once per batch."""
-
-    def step(batch: Batch) -> Operand:
-        found = batch.gathered.get(name)
-        if found is None:
-            column = batch.table.columns[name]
-            found = (_gathered(column, batch.rows), unreadable(column, batch.rows, batch.scope.now))
-            batch.gathered[name] = found
-        return found
-
-    return step
-
-
-def has_column(read: ColumnStep) -> ColumnStep:
-    """A column step for `has` of what a step reads."""
-
-    def step(batch: Batch) -> Operand:
-        _, errors = read(batch)
-        return np.ones(len(batch.rows), dtype=np.bool_) if errors is None else np.logical_not(errors), None
-
-    return step
-
-
-def unreadable(column: Column, rows: NDArray[np.int64], now_us: int) -> Mask | None:
-    """Which of these rows have no value at `now_us` that may be read; None: all have."""
-    errors = None if column.status is None else some(column.status.take(rows) > _READABLE)
-    if column.as_of is not None and column.newest > now_us:
-        errors = union(errors, some(column.as_of.take(rows) > now_us))
-    return errors
-
-
 def _plain_value(spec: FeatureSpec) -> _Fetch:
     name = spec.name
     if spec.root is Root.REQUEST:
@@ -254,11 +191,3 @@ def _instant(read: RequestProgram) -> RequestProgram:
         return Timestamp(microseconds * NANOSECONDS_PER_MICROSECOND)
 
     return run
-
-
-def _gathered(column: Column, rows: NDArray[np.int64]) -> ColumnValues:
-    if column.offsets is not None:
-        return Lists(column.offsets.take(rows), column.offsets.take(rows + 1), column)
-    if column.type is ValueType.STRING:
-        return Texts(column.values.take(rows), column.dictionary, column)
-    return column.values.take(rows)

@@ -5,9 +5,9 @@ A step gives an operand: values, and where they are in error. What a form gives 
 
 from collections.abc import Callable, Sequence
 
+from engine.column import Array
 from engine.programs.arrays import per_distinct, per_distinct_number, union
 from engine.programs.values import Batch, CelValue, ColumnStep, Mask, Operand, Texts
-from engine.snapshot import Array
 
 
 def unfailing(form: Callable[..., Array], sources: Sequence[ColumnStep]) -> ColumnStep:

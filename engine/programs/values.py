@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from contracts.errors import RuleError
 from contracts.features import FeatureValue, Value
-from engine.snapshot import Array, Column, Table
+from engine.column import Array, Column
+from engine.snapshot import Table
 
 Mask: TypeAlias = NDArray[np.bool_]
 NANOSECONDS_PER_MICROSECOND = 1_000

@@ -29,6 +29,7 @@ BOT = {"User-Agent": "Examplebot/2.1 (+https://example.org/bot)"}
 GPC = {"Sec-GPC": "1"}
 STATES: dict[str, dict[str, object] | None] = {
     "no choice yet": None,
+    "granted all before": {},
     "granted all": {"granted": list(ALL)},
     "granted one purpose": {"granted": ["statistics"]},
     "granted nothing": {"granted": []},
@@ -139,8 +140,8 @@ class Browser:
             await self.past()
         asked = self.watch()
         cookies: list[str] = []
-        if STATES[choice] is not None:
-            cookies.append(await self.post("consent", STATES[choice] or {}, headers))
+        if said := STATES[choice]:
+            cookies.append(await self.post("consent", said, headers))
         ask = {"page": "home", "context": {"zip": ZIP, "device": "phone"}}
         cookies.append(await self.post("decide", ask, headers))
         done = [
@@ -248,7 +249,7 @@ _HEAD = """<!-- Written by tests/conformance/test_consent_matrix.py from what it
 
 What a node reads, sets and writes down, by what the visitor chose and what the browser says. Every row was lived
 through on an edge in simulation: a browser that had once granted everything, whose features the feed knows, makes the
-choice, sends the signals, opens the page and reports events. `-` means nothing.
+choice (`granted all before`: makes none now), sends the signals, opens the page and reports events. `-` means nothing.
 
 """
 _TAIL = """

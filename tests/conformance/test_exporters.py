@@ -18,8 +18,8 @@ from compiler.exporters import EXPORTERS, OUTPUTS, ExportError, Native, exporter
 from compiler.model_parity import BOUND, compare
 from compiler.reading.models import ModelSource
 from contracts.bundle import InputSpec
+from engine.column import Array
 from engine.scorers.onnx import OnnxScorer
-from engine.snapshot import Array
 
 N_INPUTS = 4
 ROWS = 400

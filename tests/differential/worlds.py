@@ -17,9 +17,10 @@ import numpy as np
 
 from contracts.catalog import ColumnSpec, TableSpec
 from contracts.features import FeatureSchema, FeatureSpec, FeatureValue, OnExpired, Root, Status, Value, ValueType
+from engine.column import Column
 from engine.programs.types import DOUBLE, TIMESTAMP, TYPE_OF_VALUES, CelType
 from engine.programs.values import Batch, Scope
-from engine.snapshot import Column, Table
+from engine.snapshot import Table
 
 Seen: TypeAlias = dict[str, object]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

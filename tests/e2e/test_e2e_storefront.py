@@ -13,7 +13,6 @@ from itertools import groupby
 from pathlib import Path
 
 import httpx
-import numpy as np
 import pytest
 from ports import free_port
 
@@ -33,12 +32,13 @@ from engine.load import load
 from engine.loaded import LoadedBundle
 from engine.programs.values import Batch
 from engine.retrieve import retrieve
-from engine.score import matrix
+from engine.score import by_model, matrix
 from engine.snapshot import Snapshot
 from loadtest import recorder
 from loadtest.shoppers import Secrets, wait_for_feed
 
 STOREFRONT = Path(__file__).parents[2] / "bundles/storefront"
+KEPT_OUT = shutil.ignore_patterns("data", "dist", "*.txt", "*.calibration.csv", "*.joblib", "models.lock")
 HOUSEHOLDS = 340
 REQUESTS = 1000
 
@@ -58,7 +58,7 @@ class Shop:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The storefront's sources, with data and models of the sample."""
     copy = tmp_path_factory.mktemp("storefront") / "storefront"
-    shutil.copytree(STOREFRONT, copy, ignore=shutil.ignore_patterns("data", "dist", "*.txt", "*.joblib", "models.lock"))
+    shutil.copytree(STOREFRONT, copy, ignore=KEPT_OUT)
     subprocess.run([sys.executable, "train.py", "--sample", str(HOUSEHOLDS)], cwd=copy, check=True, capture_output=True)
     return copy
 
@@ -193,17 +193,18 @@ def test_served_model_rows_equal_the_training_rows_bit_for_bit(shop: Shop) -> No
     trained = training_rows(shop.folder)
     slot = loaded.slots["for-you"]
     assert slot.model
-    assert slot.model.scorer
+    (discount,) = slot.other_models
     scored = 0
     for record in shop.recording.records:
         (trace,) = record.result.traces
         rows = served_rows(record, loaded, catalogs)
-        inputs = matrix(slot.model, rows)
+        inputs, discount_inputs = matrix(slot.model, rows), matrix(discount, rows)
         items = tuple(rows.table.ids[row] for row in rows.rows)
-        assert (record.request.now, inputs.tobytes(), items) in trained
+        assert (record.request.now, inputs.tobytes(), discount_inputs.tobytes(), items) in trained
         if trace.scores and record.result.decisions[0].tier is not Tier.FALLBACK:
             assert items == trace.survivors  # what the edge itself traced, for this matrix
-            assert tuple(slot.model.scorer.score(inputs).tolist()) == trace.scores
+            assert tuple(by_model(slot.model, rows).tolist()) == trace.scores
+            assert tuple(by_model(discount, rows).tolist()) == trace.other_scores["discount"]
             scored += 1
     assert scored > 0.9 * REQUESTS
 
@@ -219,8 +220,8 @@ def served_rows(record: DecisionRecord, loaded: LoadedBundle, catalogs: Catalogs
     return Batch(scope, table, guard(slot, candidates, record.request.exposures).batch.rows)
 
 
-def training_rows(folder: Path) -> set[tuple[int, bytes, tuple[str, ...]]]:
-    """Instant, matrix bytes and item ids of every request of the test weeks that the training script computed."""
+def training_rows(folder: Path) -> set[tuple[int, bytes, bytes, tuple[str, ...]]]:
+    """Instant, bytes of both models' matrices, item ids: of every request of the test weeks that was trained with."""
     known = modules(folder)
     weeks, baskets = known["weeks"], known["baskets"]
     history = known["connect"](folder / "data/history")
@@ -230,9 +231,9 @@ def training_rows(folder: Path) -> set[tuple[int, bytes, tuple[str, ...]]]:
         read = baskets["read_baskets"](history, weeks["week_start"](week), weeks["week_start"](week + 1))
         instants = {basket.id: basket.now for basket in read}
         for number, (first, last) in enumerate(zip(rows.starts[:-1], rows.starts[1:], strict=True)):
-            inputs = np.ascontiguousarray(rows.inputs[first:last])
+            both = (rows.inputs[first:last].tobytes(), rows.discount_inputs[first:last].tobytes())
             items = tuple(str(item) for item in rows.items[first:last])
-            found.add((instants[str(rows.baskets[number])], inputs.tobytes(), items))
+            found.add((instants[str(rows.baskets[number])], *both, items))
     history.disconnect()
     return found
 

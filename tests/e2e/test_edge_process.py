@@ -14,19 +14,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+from ports import free_port
 
 from contracts.bundle import Bundle
 from deploy.publish import publish
 
-START_S = 30.0
+START_S = 120.0
 BUDGET_MS = "10000"  # this machine may be busy
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.fixture
@@ -64,6 +58,16 @@ def wait_until_ready(process: subprocess.Popen[str], address: str) -> None:
     raise AssertionError("the edge did not become ready")
 
 
+def wait_until_closed(host: str, port: int) -> None:
+    until = time.monotonic() + START_S
+    while time.monotonic() < until:
+        with socket.socket() as probe:
+            if probe.connect_ex((host, port)) != 0:
+                return
+        time.sleep(0.05)
+    raise AssertionError("it still takes connections")
+
+
 def test_it_decides_drains_and_starts_again_offline(folder: Path) -> None:
     with edge(folder, "--dev") as (process, address), httpx.Client(base_url=address) as browser:
         decided = browser.post("/v1/decide?as=5", json={"page": "home"})
@@ -86,29 +90,27 @@ def test_a_request_under_way_is_answered_before_the_process_ends(folder: Path) -
     with edge(folder) as (process, address):
         host, port = address.removeprefix("http://").split(":")
         body = b'{"page": "home"}'
-        head = (
-            f"POST /v1/decide HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
-        )
-        with socket.create_connection((host, int(port))) as connection:
-            connection.sendall(f"{head}Connection: close\r\n\r\n".encode() + body[:5])
-            time.sleep(0.2)
+        head = "POST /v1/decide HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nExpect: 100-continue\r\n"
+        with socket.create_connection((host, int(port)), timeout=START_S) as connection:
+            connection.sendall(f"{head}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode())
+            assert connection.recv(65536).startswith(b"HTTP/1.1 100")  # said when the app reads the body
+            connection.sendall(body[:5])
             process.send_signal(signal.SIGTERM)
-            time.sleep(0.2)
+            wait_until_closed(host, int(port))
             connection.sendall(body[5:])
-            connection.settimeout(START_S)
             answer = b"".join(iter(lambda: connection.recv(65536), b""))
         assert answer.startswith(b"HTTP/1.1 200")
         assert process.wait(START_S) == 0
 
 
 def test_a_slow_body_does_not_use_up_the_budget(folder: Path) -> None:
-    with edge(folder, "--dev", "--budget-ms", "1500") as (_, address):
+    with edge(folder, "--dev", "--budget-ms", "4000") as (_, address):
         host, port = address.removeprefix("http://").split(":")
         body = b'{"page": "home"}'
         head = "POST /v1/decide?as=5 HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
         with socket.create_connection((host, int(port))) as connection:
             connection.sendall(f"{head}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode())
-            time.sleep(2.0)
+            time.sleep(4.5)
             connection.sendall(body)
             answer = b"".join(iter(lambda: connection.recv(65536), b""))
         slots = json.loads(answer.partition(b"\r\n\r\n")[2])["slots"]

@@ -123,6 +123,7 @@ def test_everything_that_a_case_can_say_is_explained() -> None:
         "items",
         "item",
         "score",
+        "scores",
         "value",
         "error",
     ):

@@ -27,13 +27,14 @@ from contracts.catalog import ColumnSpec, TableSpec
 from contracts.errors import RuleError
 from contracts.features import FeatureSchema, FeatureSpec, Root, ValueType
 from contracts.rule_ir import Call, Const, Form, Has, ListOf, MacroCall, Node, Place, Read, Rule
+from engine.column import Column
 from engine.programs.functions import FUNCTIONS
 from engine.programs.functions.comparison import equal
 from engine.programs.plan import closures
 from engine.programs.types import parse
 from engine.programs.values import CelValue, Duration, Scope, Timestamp, Uint
 from engine.programs.verify import children, verify
-from engine.snapshot import Column, Table
+from engine.snapshot import Table
 
 ERROR = object()
 KINDS = tuple(map(parse, ("bool", "int", "double", "string")))

@@ -21,13 +21,14 @@ from contracts.decision import DecisionRequest
 from contracts.features import ValueType
 from contracts.slots import Diversity, Pin, PolicySpec, SlotSpec, Sticky, Weights
 from engine import hashing
+from engine.column import Column
 from engine.explore import Drawn, explore, seed_of, shadow
 from engine.kinds import KINDS
 from engine.loaded import LoadedPolicy, LoadedSlot
 from engine.policies import POLICIES, Field, LoadedWeights, Params, Policy, Step, picked
 from engine.programs.values import Batch, Scope
 from engine.rerank import Ranked
-from engine.snapshot import Column, Table
+from engine.snapshot import Table
 
 EACH = pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)
 DRAWS = 100_000

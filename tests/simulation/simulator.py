@@ -185,11 +185,16 @@ class RunningEdge:
 
     async def spooled(self, kind: Kind, count: int) -> None:
         """Returns when so many entries are in the spool; the writer is a thread of its own."""
-        for _ in range(500):
-            if self.node.spool.counts[kind] == count:
-                return
-            await asyncio.sleep(0.01)
-        raise AssertionError(f"{self.node.spool.counts} instead of {count} of {kind}")
+        await until(lambda: self.node.spool.counts[kind] == count)
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    """Returns when threads or tasks have come so far."""
+    for _ in range(6000):
+        if is_so():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it never came so far")
 
 
 def with_section(bundle: Bundle, name: str, contract: object) -> Bundle:

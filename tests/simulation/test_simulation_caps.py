@@ -23,6 +23,7 @@ from origin.config import Config, Secrets
 EDGES = 3
 LIMIT = 7
 OVERSHOOT = EDGES - 1
+MANY = 100
 DAY_S = 24 * 3600
 PER_SLOT = Cap(name="c", limit=LIMIT, window=CapWindow.DAY, per=CapPer.SLOT, overshoot=OVERSHOOT, is_synced=True)
 PER_ITEM = replace(PER_SLOT, per=CapPer.ITEM)
@@ -46,7 +47,7 @@ class FoldingOrigin(SimulatedOrigin):
         await super().send(batch)
         if batch.kind is Kind.EVENT:
             events = [decode(body, StoredEvent) for body in batch.bodies]
-            self.opened.database.writes.run_now(collect.collect, self.opened.folding, events)
+            self.opened.database.writes.run_now(collect.collect, self.opened.declared.folding, events)
 
 
 class Fleet:
@@ -62,6 +63,7 @@ class Fleet:
             edge.publishes(bundle)
         self.nodes: list[RunningEdge] = []
         self.shown: list[str] = []
+        self.rounds = 0
 
     async def start(self, stack: AsyncExitStack) -> None:
         stack.callback(self.origin.opened.close)
@@ -75,6 +77,8 @@ class Fleet:
 
     async def meet(self, who: str = "as=5") -> int:
         """All browsers ask at once, and all that is shown is seen before anyone else hears of it."""
+        self.rounds += 1
+        assert self.rounds < MANY, "no cap ever held"
         answers = [(await node.decide(who, slots=["hero"])).json()["slots"]["hero"] for node in self.nodes]
         for node, answer in zip(self.nodes, answers, strict=True):
             seen = event(answer["decision_id"], "exposure", slot="hero", decision_id=answer["decision_id"])

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
-from simulator import START_US, SimulatedEdge, event, play
+from simulator import START_US, SimulatedEdge, event, play, until
 
 from contracts.bundle import Bundle, SectionRef, digest, section_file
 from contracts.codec import encode
 from contracts.controls import Controls
+from edge.registry import Registry
 from edge.spool import Kind
 
 
@@ -126,6 +127,61 @@ def test_a_bad_bundle_is_refused_and_the_last_good_one_stays(
     play(story)
 
 
+@pytest.mark.parametrize("damage", ["altered", "not runnable"])
+def test_a_refused_release_is_tried_again_only_after_a_long_wait(
+    edge: SimulatedEdge, tea_bundle: Bundle, damage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched: list[str] = []
+    fetch = Registry.fetch
+    monkeypatch.setattr(Registry, "fetch", lambda self, name: (fetched.append(name), fetch(self, name))[1])
+
+    async def story() -> None:
+        async with edge.run() as node:
+            await node.turns()
+            bad = damaged(edge, tea_bundle, damage)
+            for passed_s, fetches in ((0, 1), (0, 1), (30, 1), (30, 2), (60, 2), (60, 3)):
+                edge.time.advance(passed_s)
+                await node.turns("bundles")
+                assert fetched.count(bad) == fetches, passed_s
+                (problem,) = (await node.client.get("/v1/status")).json()["problems"]
+                assert "it is tried again at 2026-01-05T08:0" in problem
+            assert node.node.activation.live == tea_bundle.revision
+            release = edge.registry / "release.msgpack"
+            kept = release.read_bytes()
+            release.unlink()
+            release.mkdir()
+            await node.turns("bundles")
+            assert "cannot be read" in (await node.client.get("/v1/status")).json()["problems"][0]
+            release.rmdir()
+            release.write_bytes(kept)
+            await node.turns("bundles")
+            assert (await node.client.get("/v1/status")).json()["problems"] == [problem]
+            assert fetched.count(bad) == 3
+            edge.publishes(other_revision(tea_bundle))
+            await node.turns("bundles")
+            assert node.node.activation.live == other_revision(tea_bundle).revision
+
+    play(story)
+
+
+def test_a_release_whose_files_were_mended_goes_live_when_it_is_due(edge: SimulatedEdge, tea_bundle: Bundle) -> None:
+    async def story() -> None:
+        async with edge.run() as node:
+            await node.turns()
+            bad = damaged(edge, tea_bundle, "altered")
+            await node.turns("bundles")
+            extra = b"extra section altered"
+            (edge.registry / section_file(digest(extra))).write_bytes(extra)
+            await node.turns("bundles")
+            assert node.node.activation.live == tea_bundle.revision
+            edge.time.advance(60)
+            await node.turns("bundles")
+            assert node.node.activation.live == bad
+            assert (await node.client.get("/v1/status")).json()["problems"] == []
+
+    play(story)
+
+
 def damaged(edge: SimulatedEdge, bundle: Bundle, damage: str) -> str:
     """Publishes another bundle and damages it in the registry; the node has no copy of its new section."""
     if damage == "not runnable":
@@ -170,7 +226,7 @@ def test_a_hot_swap_drops_no_request(edge: SimulatedEdge, tea_bundle: Bundle) ->
             await asyncio.sleep(0)
             edge.publishes(other_revision(tea_bundle))
             await node.turns("bundles")
-            await asyncio.wait_for(asking, 20)
+            await asyncio.wait_for(asking, 60)
             assert set(revisions) == {tea_bundle.revision, other_revision(tea_bundle).revision}
             teas = node.node.in_use().snapshot.tables["teas"]
             assert teas.columns["price"].value_at(teas.row_of["t-01"]) == 321
@@ -329,10 +385,7 @@ def test_dropped_records_are_counted_and_marked(edge: SimulatedEdge) -> None:
             for _ in range(60):
                 await node.decide()
                 await asyncio.sleep(0)
-            for _ in range(500):
-                if node.node.spool.counts[Kind.RECORD] + node.node.spool.dropped == 60:
-                    break
-                await asyncio.sleep(0.01)
+            await until(lambda: node.node.spool.counts[Kind.RECORD] + node.node.spool.dropped == 60)
             dropped = node.node.spool.dropped
             assert dropped > 0
             await node.turns("uplink", times=2)

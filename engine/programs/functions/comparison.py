@@ -8,10 +8,10 @@ from collections.abc import Callable, Hashable, Mapping
 
 import numpy as np
 
+from engine.column import Array
 from engine.programs.functions.declaration import Function
 from engine.programs.limits import Budget
 from engine.programs.values import CelValue, KeyedMap, Operand, OptionalValue, Texts, Uint
-from engine.snapshot import Array
 
 _NUMBERS = frozenset({int, Uint, float})
 _CONTAINERS = frozenset({tuple, dict, KeyedMap, OptionalValue})

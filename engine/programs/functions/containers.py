@@ -12,12 +12,12 @@ from collections.abc import Mapping
 import numpy as np
 
 from contracts.errors import RuleError
+from engine.column import Array
 from engine.programs.arrays import looked_up, mapped, some
 from engine.programs.functions.comparison import equal
 from engine.programs.functions.declaration import Function
 from engine.programs.limits import Budget, bounded
 from engine.programs.values import CelValue, Lists, Operand, OptionalValue, Texts, Uint
-from engine.snapshot import Array
 
 _NOWHERE_BITS = 0x7FF8_EDCE_0000_0001  # a NaN that no map holds: those that are stored, or computed, are others
 _NOWHERE = struct.unpack("<d", struct.pack("<q", _NOWHERE_BITS))[0]

@@ -11,11 +11,11 @@ from decimal import Decimal
 import numpy as np
 
 from contracts.errors import RuleError
+from engine.column import Array
 from engine.programs.arrays import some
 from engine.programs.functions.declaration import Function
 from engine.programs.functions.numbers import in_int64
 from engine.programs.values import KINDS, CelValue, Operand, TypeValue, kind_of
-from engine.snapshot import Array
 
 _TWO_63 = 2.0**63
 _INT = re.compile(r"[+-]?[0-9]{1,64}")

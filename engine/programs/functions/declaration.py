@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from engine.column import Array
 from engine.programs.types import VARIABLES, CelType, parse
 from engine.programs.values import CelValue, ColumnStep, Operand, RequestProgram
-from engine.snapshot import Array
 
 _WRITTEN = {"math.@max": "math.greatest", "math.@min": "math.least", "@sortByAssociatedKeys": "sortBy"}
 _UNPADDED = {"": "", "[": "[", "]": "]", "[?": "[?", "?.": ".?"}

@@ -10,13 +10,13 @@ from collections.abc import Mapping
 import numpy as np
 
 from contracts.errors import RuleError
+from engine.column import Array
 from engine.hashing import split
 from engine.programs.arrays import some
 from engine.programs.functions.declaration import Function
 from engine.programs.functions.instants import local, zone_of
 from engine.programs.limits import bounded
 from engine.programs.values import NANOSECONDS_PER_MICROSECOND, Operand
-from engine.snapshot import Array
 
 _DAY_US = 86_400_000_000.0
 _LONGEST_ZIP = 16

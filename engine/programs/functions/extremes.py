@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from contracts.errors import RuleError
+from engine.column import Array
 from engine.programs.functions.declaration import Function
-from engine.snapshot import Array
 
 _LITERALS = {"int": ("1", "2"), "uint": ("1u", "2u"), "double": ("1.5", "2.5")}
 

@@ -9,10 +9,10 @@ import operator
 import numpy as np
 
 from contracts.errors import ExpiredError, RuleError
+from engine.column import Array
 from engine.programs.arrays import chosen, some, union
 from engine.programs.functions.declaration import Function, LazyFunction
 from engine.programs.values import Batch, CelValue, ColumnStep, Mask, Operand, RequestProgram, Scope
-from engine.snapshot import Array
 
 
 def both(left: RequestProgram, right: RequestProgram) -> RequestProgram:

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from contracts.features import INT64_MIN
+from engine.column import Array
 from engine.programs.arrays import some
 from engine.programs.functions.declaration import ColumnForm, Function
 from engine.programs.functions.numbers import in_int64
 from engine.programs.values import CelValue, Operand, Uint
-from engine.snapshot import Array
 
 _LITERALS = {"int": "1", "uint": "1u", "double": "1.5"}
 

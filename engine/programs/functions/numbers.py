@@ -11,10 +11,10 @@ import numpy as np
 
 from contracts.errors import RuleError
 from contracts.features import INT64_MAX, INT64_MIN
+from engine.column import Array
 from engine.programs.arrays import some
 from engine.programs.functions.declaration import ColumnForm, Function
 from engine.programs.values import Mask, Operand
-from engine.snapshot import Array
 
 _SAFE_PRODUCT = 2.0**62
 

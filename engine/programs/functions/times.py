@@ -4,6 +4,7 @@ Closures compute in nanoseconds, columns in microseconds. Parts of them are told
 """
 
 from contracts.errors import RuleError
+from engine.column import Array
 from engine.programs.arrays import some, union
 from engine.programs.functions.declaration import Function
 from engine.programs.functions.instants import (
@@ -19,7 +20,6 @@ from engine.programs.functions.instants import (
 )
 from engine.programs.functions.numbers import add_columns, in_int64, subtract_columns
 from engine.programs.values import NANOSECONDS_PER_MICROSECOND, Duration, Mask, Operand, Timestamp
-from engine.snapshot import Array
 
 _MIN_TIMESTAMP_US = MIN_TIMESTAMP_NS // NANOSECONDS_PER_MICROSECOND
 _MAX_TIMESTAMP_US = MAX_TIMESTAMP_NS // NANOSECONDS_PER_MICROSECOND

@@ -17,7 +17,9 @@ def storefront_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from data import prepare
 
     folder = tmp_path_factory.mktemp("bundles") / "storefront"
-    kept = shutil.ignore_patterns("data", "dist", "site", "*.txt", "*.joblib", "models.lock", "__pycache__")
+    kept = shutil.ignore_patterns(
+        "data", "dist", "site", "*.txt", "*.calibration.csv", "*.joblib", "models.lock", "__pycache__"
+    )
     shutil.copytree(STOREFRONT, folder, ignore=kept)
     prepare(folder, SAMPLE)
     return folder

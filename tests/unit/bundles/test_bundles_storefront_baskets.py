@@ -30,6 +30,17 @@ def test_baskets_of_a_week_are_whole_and_in_the_order_of_their_times(storefront_
     assert all(len(basket.cart) == CART_ITEMS for basket in found)
 
 
+def test_a_basket_knows_what_was_paid_and_what_was_reduced(storefront_folder: Path) -> None:
+    history = connect(storefront_folder / "data/history")
+    found = read_baskets(history, week_start(48), week_start(49))
+    lines = {(row["basket"], row["item"]): row for row in history.table("lines").to_pyarrow().to_pylist()}
+    assert any(basket.reduced for basket in found)
+    for basket in found:
+        kept = {item: lines[basket.id, item] for item in basket.items}
+        assert basket.paid == tuple(kept[item]["spend"] / kept[item]["quantity"] for item in basket.items)
+        assert set(basket.reduced) == {item for item, line in kept.items() if line["discount"] > 0}
+
+
 def test_the_cart_is_no_matter_of_chance(storefront_folder: Path) -> None:
     history = storefront_folder / "data/history"
     once, again = (read_baskets(connect(history), week_start(48), week_start(49)) for _ in range(2))

@@ -190,6 +190,24 @@ def test_popularity_and_promotions_in_force() -> None:
     assert (item["promoted"], item["displayed"], item["mailed"]) == (0.5, 0.25, 0.0)
 
 
+def test_what_is_bought_at_reduced_prices() -> None:
+    lines = [
+        line("1", "a", "soup", 3.0, spend=150, discount=50),
+        line("1", "b", "soup", 5.0, spend=200),
+        line("2", "c", "soup", 20.0, spend=60, discount=40),
+        line("2", "d", "soup", 29.0, spend=1, discount=99),
+        line("1", "b", "salt", 5.0, category="Salt"),
+        line("1", "e", "rice", 40.0, spend=80, discount=20, category="Rice"),
+    ]
+    items, habits = read(batch.products, shop(*lines)), read(batch.visitors, shop(*lines))
+    assert items["soup"]["reduced"] == round(2 / 3, 6)
+    assert items["soup"]["cut"] == round(90 / 300, 6)
+    assert (items["salt"]["reduced"], items["salt"]["cut"]) == (0.0, batch.USUAL_CUT)
+    assert (items["rice"]["reduced"], items["rice"]["cut"]) == (None, batch.USUAL_CUT)
+    of_one = dict(habits["1"]["category_reduced"])  # type: ignore[call-overload]
+    assert of_one == {"Soup": 0.5, "Salt": 0.0, "Rice": 1.0}
+
+
 def test_what_sells_at_which_quarter_of_the_day_if_it_sells_at_all() -> None:
     noon, evening = 7.0 - 7 / 24, 7.0 - 15 / 24  # 5:00 UTC a week ago, and 7 and 15 hours on
     often = [line("1", f"n{n}", "soup", noon) for n in range(20)] + [

@@ -2,7 +2,8 @@ import math
 
 import numpy as np
 import pytest
-from report import Quality, Report, judge, render
+from calibrating import Reliability
+from report import Quality, Ranking, Report, judge, render
 
 STARTS = np.array([0, 3, 5])
 
@@ -38,9 +39,13 @@ def test_the_table_names_each_way_and_the_redemption_model() -> None:
         test_rows=500_000,
         positives=0.0275,
         qualities=(Quality("popularity", 0.514, 0.1255, 0.463),),
+        calibrations=(Reliability("discount", 15_000, 0.958, (0.03, 0.02), (0.073, 0.072)),),
+        rankings=(Ranking("likelihood alone", 0.3376, 0.674, 1.171, 1.888),),
         redemption={"late pairs": 900.0, "AUC": 0.8},
     )
     text = render(report)
     assert "popularity        0.5140    0.1255    0.463" in text
     assert "2,900 test requests of weeks 48-52 with 500,000 candidates, 2.75% bought" in text
+    assert "discount: AUC 0.9580 on 15,000 rows; calibration takes the expected error from 0.0300 to 0.0200" in text
+    assert "shelf by likelihood alone: NDCG@10 0.3376, Hit@10 0.674, expected margin of an item $1.17" in text
     assert "offer redemption: AUC 0.8000 on 900 household-campaign pairs" in text

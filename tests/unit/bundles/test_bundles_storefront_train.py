@@ -2,6 +2,7 @@ import hashlib
 import shutil
 from pathlib import Path
 
+import fitting
 import numpy as np
 import pytest
 import train
@@ -26,7 +27,8 @@ def few(patch: pytest.MonkeyPatch) -> None:
     campaigns_of = train.campaigns_of
     patch.setattr(train, "TRAIN_WEEKS", range(45, 47))
     patch.setattr(train, "TEST_WEEKS", range(48, 49))
-    patch.setattr(train, "TREES", 5)
+    patch.setattr(fitting, "TREES", 5)
+    patch.setattr(fitting, "DISCOUNT_TREES", 5)
     patch.setattr(train, "campaigns_of", lambda history: campaigns_of(history)[4:7])
 
 
@@ -34,7 +36,13 @@ def test_the_lock_names_the_models_by_digest(trained: Path) -> None:
     lines = (trained / "models.lock").read_text(encoding="utf-8").splitlines()
     assert lines == [
         f"{hashlib.sha256((trained / file).read_bytes()).hexdigest()}  {file}"
-        for file in ("models/purchase.txt", "models/redemption.joblib")
+        for file in (
+            "models/discount.calibration.csv",
+            "models/discount.txt",
+            "models/purchase.calibration.csv",
+            "models/purchase.txt",
+            "models/redemption.joblib",
+        )
     ]
 
 
@@ -45,9 +53,15 @@ def test_what_was_trained_is_not_trained_again(trained: Path, monkeypatch: pytes
     assert isinstance(report, Report)
     assert [quality.name for quality in report.qualities] == ["popularity", "own frequency", "LightGBM"]
     assert report.test_rows > 1000
+    assert [each.name for each in report.calibrations] == ["purchase", "discount"]
+    assert report.calibrations[1].rows < report.calibrations[0].rows == report.test_rows
+    assert [each.name for each in report.rankings] == ["likelihood alone", "likelihood and profit"]
+    assert report.rankings[0].margin < report.rankings[1].margin
 
 
-@pytest.mark.parametrize("file", ["models/purchase.txt", "models/purchase.toml", "slots/for-you.toml"])
+@pytest.mark.parametrize(
+    "file", ["models/purchase.txt", "models/discount.calibration.csv", "models/discount.toml", "slots/for-you.toml"]
+)
 def test_a_change_of_model_or_source_trains_again(
     trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
 ) -> None:
@@ -65,6 +79,11 @@ def test_rows_are_candidates_of_real_requests_without_the_cart(trained: Path) ->
     assert rows.starts[0] == 0
     assert rows.starts[-1] == len(rows.items) == len(rows.labels) == len(rows.inputs)
     assert 0 < rows.labels.mean() < 0.5
+    assert rows.discount_inputs.dtype == np.float32
+    assert len(rows.discount_inputs) == len(rows.items)
+    assert not (rows.reduced & ~rows.labels).any()
+    assert 0 < rows.reduced.sum() < rows.labels.sum()
+    assert ((rows.paid > 0) == rows.labels).all()
     sizes = np.diff(rows.starts)
     assert 60 < np.median(sizes) < 230
 

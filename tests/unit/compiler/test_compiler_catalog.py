@@ -12,7 +12,7 @@ from compiler.reading.tables import TableSource
 from contracts.catalog import ColumnSpec
 from contracts.features import Status, ValueType
 from contracts.slots import Filter, Pin, PolicySpec, Pool, SlotSpec
-from engine.snapshot import Column, read_column
+from engine.column import Column, read_column
 
 COLUMNS = (
     ColumnSpec(name="id", type=ValueType.STRING),

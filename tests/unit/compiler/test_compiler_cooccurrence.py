@@ -8,7 +8,7 @@ from compiler.cooccurrence import neighbours
 from compiler.diagnostics import Problem, Where
 from compiler.reading.tables import Cooccurrence
 from contracts.features import Value
-from engine.snapshot import read_column
+from engine.column import read_column
 
 IDS = ("a", "b", "c", "d")
 SOURCE = Where("edgewise.toml", 7, 3, 'source = "data/together.csv"')

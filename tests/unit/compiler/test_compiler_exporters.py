@@ -34,8 +34,8 @@ from compiler.model_parity import Parity, compare
 from compiler.reading.models import ModelSource
 from contracts.bundle import InputSpec
 from contracts.errors import NotRunnableError
+from engine.column import Array
 from engine.scorers.onnx import OnnxScorer
-from engine.snapshot import Array
 
 WIDTH = 3
 QUIET = {"objective": "binary", "num_leaves": 5, "num_threads": 1, "deterministic": True, "verbose": -1}

@@ -15,8 +15,8 @@ from compiler.exporters.forest import Forest, from_graph
 from compiler.model_parity import certify, compare, probe_rows
 from compiler.reading.models import ModelSource
 from contracts.bundle import InputSpec, ParityCertificate
+from engine.column import Array
 from engine.scorers.onnx import OnnxScorer
-from engine.snapshot import Array
 
 NAMES = ("own_count", "price", "stock")
 

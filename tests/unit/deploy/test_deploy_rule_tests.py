@@ -282,7 +282,7 @@ def test_rows_hold_what_a_case_gives_and_the_table_what_it_had(teas: Table, rows
 
 
 def test_an_empty_table_takes_rows() -> None:
-    from engine.snapshot import Column
+    from engine.column import Column
 
     empty = Column(ValueType.STRING, np.zeros(0, np.int32))
     table = with_rows(Table("t", {"id": empty, "title": empty}), {"a": {"title": "A"}, "b": {}})

@@ -1,24 +1,15 @@
 """The composition: tasks run while the app is served, and one that breaks is told of."""
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from simulator import SimulatedEdge, SimulatedOrigin
+from simulator import SimulatedEdge, SimulatedOrigin, until
 
 from contracts.controls import Controls
 from edge.app import ENDPOINTS, app_of, create_app, running
 from edge.config import Config, ConfigError
 from edge.node import Clock, Node
-
-
-async def until(is_so: Callable[[], bool]) -> None:
-    for _ in range(3000):
-        if is_so():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("the tasks did not come so far")
 
 
 def test_tasks_follow_registry_and_origin_while_the_app_is_served(edge: SimulatedEdge) -> None:

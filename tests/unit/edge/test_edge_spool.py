@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from simulator import until
 
 import edge.spool as room
 from contracts.codec import decode, encode
@@ -58,15 +59,6 @@ def rows(path: Path, kind: Kind) -> list[bytes]:
         return [body for (body,) in database.execute(f"SELECT body FROM {kind} ORDER BY seq")]
     finally:
         database.close()
-
-
-async def until(is_so: Callable[[], bool]) -> None:
-    """Returns when the writer, a thread of its own, has come so far."""
-    for _ in range(3000):
-        if is_so():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("the writer did not come so far")
 
 
 def test_a_stored_event_is_on_disk_when_store_returns(tmp_path: Path) -> None:

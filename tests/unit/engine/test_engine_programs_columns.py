@@ -10,10 +10,11 @@ from contracts.catalog import ColumnSpec, TableSpec
 from contracts.errors import ExpiredError, MissingError, RuleError
 from contracts.features import FeatureSchema, FeatureSpec, FeatureValue, OnExpired, Root, Value, ValueType
 from contracts.rule_ir import Call, Const, Form, Has, ListOf, MapOf, Node, Place, Read, Rule
+from engine.column import Column
 from engine.programs.columns import plan_columns
 from engine.programs.plan import plan_request
 from engine.programs.values import Batch, Scope, Texts
-from engine.snapshot import Column, Table
+from engine.snapshot import Table
 
 KINDS = ("fruit", "dairy", "bakery")
 COLUMNS = {

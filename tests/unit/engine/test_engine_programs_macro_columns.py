@@ -10,10 +10,11 @@ from compiler.reading.expressions import MATCH, Expression
 from contracts.catalog import ColumnSpec, TableSpec
 from contracts.errors import RuleError
 from contracts.features import FeatureSchema, FeatureSpec, FeatureValue, Root, ValueType
+from engine.column import Column
 from engine.programs.columns import plan_columns
 from engine.programs.plan import plan_request
 from engine.programs.values import Batch, Scope
-from engine.snapshot import Column, Table
+from engine.snapshot import Table
 
 SPECS = (
     ColumnSpec(name="price", type=ValueType.INT),

@@ -6,9 +6,10 @@ import pytest
 from contracts.catalog import ColumnSpec
 from contracts.errors import ExpiredError, MissingError, NotRunnableError, RuleError
 from contracts.features import FeatureSpec, FeatureValue, OnExpired, Root, Status, Value, ValueType
-from engine.programs import reading
+from engine.column import Column
+from engine.programs import gathering, reading
 from engine.programs.values import Batch, Scope, Timestamp
-from engine.snapshot import Column, Table
+from engine.snapshot import Table
 
 NOW = 1_000_000_000
 FRESH, STALE, FUTURE = NOW - 60_000_000, NOW - 60_000_001, NOW + 1
@@ -121,9 +122,9 @@ def test_a_column_reads_by_its_status() -> None:
     with pytest.raises(MissingError, match=r"item\.x has no value"):
         read(at[4])
     batch = Batch(scope(None), table, np.arange(5))
-    values, errors = reading.item_column("x")(batch)
+    values, errors = gathering.item_column("x")(batch)
     assert errors.tolist() == [False, False, True, True, True]
-    assert reading.has_column(reading.item_column("x"))(batch)[0].tolist() == [True, True, False, False, False]
+    assert gathering.has_column(gathering.item_column("x"))(batch)[0].tolist() == [True, True, False, False, False]
     assert values[:2].tolist() == [0, 1]
 
 
@@ -132,14 +133,14 @@ def test_a_column_of_the_future_is_missing_there() -> None:
     table = _table(Column(ValueType.TIMESTAMP, np.arange(3), as_of=as_of, newest=FUTURE))
     has = reading.succeeds(reading.item(ColumnSpec(name="x", type=ValueType.TIMESTAMP)))
     assert [has(scope(None).at(table, row)) for row in range(3)] == [True, True, False]
-    assert reading.item_column("x")(Batch(scope(None), table, np.arange(3)))[1].tolist() == [False, False, True]
-    assert reading.item_column("x")(Batch(scope(None), table, np.arange(2)))[1] is None
-    assert reading.has_column(reading.item_column("x"))(Batch(scope(None), table, np.arange(2)))[0].all()
+    assert gathering.item_column("x")(Batch(scope(None), table, np.arange(3)))[1].tolist() == [False, False, True]
+    assert gathering.item_column("x")(Batch(scope(None), table, np.arange(2)))[1] is None
+    assert gathering.has_column(gathering.item_column("x"))(Batch(scope(None), table, np.arange(2)))[0].all()
 
 
 def test_a_column_is_gathered_once_per_batch() -> None:
     batch = Batch(scope(None), _table(Column(ValueType.INT, np.arange(3))), np.array([0, 2]))
-    read = reading.item_column("x")
+    read = gathering.item_column("x")
     assert read(batch) is read(batch)
 
 
@@ -150,7 +151,7 @@ def test_an_item_or_score_that_is_not_there_is_missing() -> None:
         reading.score(scope(None))
     batch = Batch(scope(None), _table(Column(ValueType.INT, np.arange(1))), np.arange(1))
     with pytest.raises(MissingError, match="score is not known here"):
-        reading.score_column(batch)
+        gathering.score_column(batch)
 
 
 def test_now_is_the_request_s_instant() -> None:

@@ -6,10 +6,10 @@ from builders import TABLE, column
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.catalog import ColumnData
-from contracts.errors import ContractError, NotRunnableError
+from contracts.errors import ContractError
 from contracts.features import Cursor, FeatureDelta, FeatureValue, Status, Value, ValueType
-from engine.snapshot import Column, Snapshot, Table, read_column
+from engine.column import Column, read_column
+from engine.snapshot import Snapshot, Table
 
 CURSOR = Cursor(epoch="e", positions={"products": 1})
 LIVE = ("price", "title", "is_new")
@@ -27,63 +27,6 @@ def delta(entity: str, as_of: int = 10, table: str = "products", **values: Value
 
 def values_of(view: Snapshot, name: str) -> list[Value]:
     return [view.tables["products"].columns[name].value_at(row) for row in range(5)]
-
-
-@pytest.mark.parametrize(
-    ("kind", "values"),
-    [
-        (ValueType.BOOL, [True, False]),
-        (ValueType.INT, [-(2**63), 2**63 - 1]),
-        (ValueType.TIMESTAMP, [0, 1]),
-        (ValueType.DOUBLE, [0.1, -0.0]),
-        (ValueType.STRING, ["", "ä"]),
-        (ValueType.STRINGS, [(), ("x", "y", "x")]),
-        (ValueType.NUMBERS, [{"x": 1.5, "y": 2.0}, {}]),
-    ],
-)
-def test_a_column_reads_back_what_was_written(kind: ValueType, values: list[Value]) -> None:
-    read = read_column(column(kind, values), 2)
-    assert [read.value_at(row) for row in (0, 1)] == values
-    assert [type(read.value_at(row)) for row in (0, 1)] == [type(value) for value in values]
-    assert read.status_at(0, now=0) is Status.PRESENT
-
-
-def test_an_empty_map_column_needs_no_numbers() -> None:
-    assert read_column(column(ValueType.NUMBERS, [{}, {}]), 2).value_at(1) == {}
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        ColumnData(type=ValueType.INT, values=b"1234567"),
-        ColumnData(type=ValueType.INT, values=bytes(8)),
-        ColumnData(type=ValueType.INT, values=bytes(16), status=b"\0"),
-        ColumnData(type=ValueType.INT, values=bytes(16), status=b"\0\x05"),
-        ColumnData(type=ValueType.STRING, values=bytes(8), dictionary=()),
-        ColumnData(type=ValueType.STRING, values=b"\xff" * 8, dictionary=("a",)),
-        ColumnData(type=ValueType.STRINGS, values=bytes(4), dictionary=("a",)),
-        ColumnData(type=ValueType.STRINGS, values=b"", offsets=bytes(16)),
-        ColumnData(type=ValueType.STRINGS, values=b"", offsets=np.array([0, 1, 0], dtype="<i8").tobytes()),
-        ColumnData(type=ValueType.STRINGS, values=b"", offsets=np.array([0, 0, 1], dtype="<i8").tobytes()),
-        ColumnData(type=ValueType.STRINGS, values=b"", offsets=np.array([1, 1, 1], dtype="<i8").tobytes()),
-        ColumnData(
-            type=ValueType.NUMBERS,
-            values=bytes(4),
-            dictionary=("a",),
-            offsets=np.array([0, 1, 1], dtype="<i8").tobytes(),
-        ),
-    ],
-)
-def test_bytes_that_do_not_fit_are_refused(data: ColumnData) -> None:
-    with pytest.raises(NotRunnableError, match="do not fit"):
-        read_column(data, 2)
-
-
-def test_a_list_column_without_offsets_cannot_be_read() -> None:
-    with pytest.raises(NotRunnableError, match="offsets"):
-        Column(ValueType.STRINGS, np.zeros(1, dtype=np.int32), dictionary=("a",)).value_at(0)
-    with pytest.raises(NotRunnableError, match="numbers"):
-        Column(ValueType.NUMBERS, np.zeros(1, dtype=np.int32), dictionary=("a",)).value_at(0)
 
 
 def test_deltas_change_live_columns_and_leave_the_old_snapshot_alone() -> None:

@@ -17,7 +17,7 @@ from origin.routes import Origin
 
 
 def send(origin: Origin, *events: StoredEvent) -> Collected:
-    return origin.database.writes.run_now(collect, origin.folding, events)
+    return origin.database.writes.run_now(collect, origin.declared.folding, events)
 
 
 def features(origin: Origin, visitor: str = "v1") -> dict[str, object]:
@@ -60,8 +60,8 @@ def test_without_a_visitor_or_a_fold_events_are_logged_alone(origin: Origin) -> 
 
 
 def test_a_live_column_is_read_as_the_feed_last_said_it(origin: Origin) -> None:
-    assert origin.plan is not None
-    publication.publish(origin.database, origin.plan, MONDAY)
+    assert origin.declared.plan is not None
+    publication.publish(origin.database, origin.declared.plan, MONDAY)
     send(origin, purchase("1", "assam", "v1", MONDAY), purchase("2", "sencha", "v1", MONDAY))
     assert features(origin, "v1")["spent"] == 500 + 3
     send(origin, purchase("3", "assam", "v2", MONDAY - timedelta(days=1)))
@@ -86,7 +86,7 @@ def test_states_survive_a_restart(config: Config) -> None:
 
 def test_what_fails_half_way_leaves_no_trace(origin: Origin) -> None:
     def fail(connection: Connection) -> None:
-        collect(connection, origin.folding, [purchase("1")])
+        collect(connection, origin.declared.folding, [purchase("1")])
         raise ValueError("power cut")
 
     with pytest.raises(ValueError, match="power cut"):

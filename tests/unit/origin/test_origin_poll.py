@@ -29,7 +29,7 @@ def test_closing_answers_everyone_who_waits_and_all_who_come() -> None:
         await asyncio.sleep(0)
         bell.close()
         late = await poll(bell, look, lambda _: False, wait_s=60)
-        return [*await asyncio.wait_for(asyncio.gather(*waiting), 10), late]
+        return [*await asyncio.wait_for(asyncio.gather(*waiting), 30), late]
 
     assert asyncio.run(story()) == ["nothing new"] * 4
 

@@ -16,8 +16,8 @@ WEEK = timedelta(days=7)
 
 
 def publish(origin: Origin, as_of: datetime) -> dict[str, int]:
-    assert origin.plan is not None
-    return publication.publish(origin.database, origin.plan, as_of)
+    assert origin.declared.plan is not None
+    return publication.publish(origin.database, origin.declared.plan, as_of)
 
 
 def new_deltas(origin: Origin, cursor: Cursor) -> tuple[FeatureDelta, ...]:
@@ -115,7 +115,7 @@ def test_a_restart_with_another_expression_publishes_again(config: Config, batch
 def test_a_start_in_the_past_begins_an_epoch_as_of_then(config: Config) -> None:
     origin = open_origin(replace(config, publish=MONDAY))
     events = [purchase("1", at=MONDAY), purchase("2", at=MONDAY + WEEK)]
-    origin.database.writes.run_now(collect.collect, origin.folding, events)
+    origin.database.writes.run_now(collect.collect, origin.declared.folding, events)
     publish(origin, MONDAY + WEEK)
     later = page_of(origin)
     origin.close()

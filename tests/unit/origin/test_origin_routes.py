@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -156,13 +157,15 @@ def test_controls_grow_and_survive_a_restart(config: Config) -> None:
     origin.close()
 
 
-def test_a_publication_leaves_by_the_feed(call: Call) -> None:
+def test_a_publication_leaves_by_the_feed(origin: Origin, call: Call) -> None:
     answer = call("POST", "/v1/publish", json={"as_of": MONDAY.isoformat()}, headers=OPERATOR)
     assert answer.json() == {"published": {"teas": 2, "visitor": 2}}
     page = feed_page(call("GET", "/v1/feed", headers=PACKED))
     assert {delta.entity for delta in page.deltas} == {"assam", "mint", household(1), household(2)}
     status = call("GET", "/v1/status").json()
     assert status == {
+        "revision": origin.declared.revision,
+        "problem": "",
         "epoch": page.cursor.epoch,
         "positions": page.cursor.positions,
         "published_as_of": microseconds(MONDAY),
@@ -176,7 +179,7 @@ def test_a_publication_leaves_by_the_feed(call: Call) -> None:
 
 
 def test_without_an_expression_there_is_nothing_to_publish(config: Config, call: Call, origin: Origin) -> None:
-    object.__setattr__(origin, "plan", None)
+    origin.declared = replace(origin.declared, plan=None)
     answer = call("POST", "/v1/publish", json={"as_of": MONDAY.isoformat()}, headers=OPERATOR)
     assert problem(answer)[:2] == (400, "this origin has no batch features: start it with --batch and --history")
 
@@ -188,7 +191,7 @@ async def woken(origin: Origin, waiting: str, method: str, path: str, **request:
         await asyncio.sleep(0.05)
         assert not poll.done()
         assert (await client.request(method, path, **request)).status_code == 200  # type: ignore[arg-type]
-        return await asyncio.wait_for(poll, 10)
+        return await asyncio.wait_for(poll, 20)
 
 
 def test_events_wake_those_who_wait_for_the_feed(origin: Origin, call: Call) -> None:

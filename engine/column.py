@@ -1,0 +1,178 @@
+"""One typed column of a table: its layout, how it reads at a row, and what it is once values have changed.
+
+The layout is `contracts.catalog.ColumnData`'s. Columns are immutable: a change makes another. Nothing here knows tables
+or rules.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contracts.catalog import ColumnData
+from contracts.errors import NotRunnableError
+from contracts.features import Status, Value, ValueType, conform
+from engine.ragged import Entries, Ragged, with_rows
+
+Array: TypeAlias = NDArray[Any]
+Changes: TypeAlias = list[tuple[int, Value | None, int]]
+_WIDTHS: dict[ValueType, str] = {
+    ValueType.BOOL: "<u1",
+    ValueType.INT: "<i8",
+    ValueType.TIMESTAMP: "<i8",
+    ValueType.DOUBLE: "<f8",
+    ValueType.STRING: "<i4",
+    ValueType.STRINGS: "<i4",
+    ValueType.NUMBERS: "<i4",
+}
+_UNFIT = "a column's bytes do not fit its table"
+_UNREADABLE: dict[ValueType, int] = {kind: 0 for kind in ValueType}
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """One typed column, laid out as `contracts.catalog.ColumnData` says. `status` None means that all are PRESENT.
+
+    `as_of` (microseconds per row, None when nothing came by feed) and its maximum `newest` tell values of the future.
+    Only what `is_live` changes by feed.
+    """
+
+    type: ValueType
+    values: Array
+    status: NDArray[np.uint8] | None = None
+    dictionary: tuple[str, ...] = ()
+    offsets: NDArray[np.int64] | None = None
+    numbers: NDArray[np.float64] | None = None
+    as_of: NDArray[np.int64] | None = None
+    newest: int = 0
+    is_live: bool = False
+
+    @property
+    def rows(self) -> int:
+        """How many rows it has."""
+        return len(self.values) if self.offsets is None else len(self.offsets) - 1
+
+    @cached_property
+    def code_of(self) -> Mapping[str, int]:
+        """The code of each string in the dictionary."""
+        return {text: code for code, text in enumerate(self.dictionary)}
+
+    def status_at(self, row: int, now: int) -> Status:
+        """How row `row` reads at `now` (microseconds)."""
+        if self.newest > now and self.as_of is not None and self.as_of[row] > now:
+            return Status.MISSING
+        return Status.PRESENT if self.status is None else Status(self.status.item(row))
+
+    @cached_property
+    def value_at(self) -> Callable[[int], Value]:
+        """Gives the stored value of a row, whatever its status."""
+        match self.type:
+            case ValueType.STRING:
+                return lambda row: self.dictionary[self.values.item(row)]
+            case ValueType.STRINGS:
+                return lambda row: tuple([self.dictionary[code] for code in self.values[self._span(row)].tolist()])
+            case ValueType.NUMBERS:
+                return self._map_at
+            case _:
+                return self.values.item
+
+    def _span(self, row: int) -> slice:
+        if self.offsets is None:
+            raise NotRunnableError("a list column lacks its offsets")
+        return slice(int(self.offsets[row]), int(self.offsets[row + 1]))
+
+    def _map_at(self, row: int) -> dict[str, float]:
+        if self.numbers is None:
+            raise NotRunnableError("a map column lacks its numbers")
+        span = self._span(row)
+        return {self.dictionary[c]: float(v) for c, v in zip(self.values[span], self.numbers[span], strict=True)}
+
+
+def read_column(data: ColumnData, rows: int, *, is_live: bool = False) -> Column:
+    """A column over the section's bytes, without copying. Raises `NotRunnableError` when they do not fit."""
+    try:
+        values = np.frombuffer(data.values, dtype=_WIDTHS[data.type])
+        status = np.frombuffer(data.status, dtype=np.uint8) if data.status else None
+        offsets = np.frombuffer(data.offsets, dtype="<i8") if data.offsets else None
+        numbers = np.frombuffer(data.numbers, dtype="<f8") if data.numbers else None
+    except ValueError:
+        raise NotRunnableError(_UNFIT) from None
+    if data.type is ValueType.BOOL:
+        values = values.astype(np.bool_)
+    if data.type is ValueType.NUMBERS and numbers is None:
+        numbers = np.zeros(0)
+    column = Column(data.type, values, status, data.dictionary, offsets, numbers, is_live=is_live)
+    _check_layout(column, rows)
+    return column
+
+
+def _check_layout(column: Column, rows: int) -> None:
+    is_ragged = column.type in (ValueType.STRINGS, ValueType.NUMBERS)
+    is_coded = is_ragged or column.type is ValueType.STRING
+    fits = column.status is None or (len(column.status) == rows and int(column.status.max(initial=0)) <= Status.MISSING)
+    if is_ragged:
+        offsets = column.offsets
+        fits = fits and offsets is not None and len(offsets) == rows + 1 and bool((np.diff(offsets) >= 0).all())
+        fits = fits and offsets is not None and offsets[0] == 0 and offsets[-1] == len(column.values)
+        fits = fits and (column.numbers is None or len(column.numbers) == len(column.values))
+    else:
+        fits = fits and len(column.values) == rows
+    if fits and is_coded and len(column.values):
+        fits = int(column.values.min()) >= 0 and int(column.values.max()) < len(column.dictionary)
+    if not fits:
+        raise NotRunnableError(_UNFIT)
+
+
+def with_changes(column: Column, changes: Changes) -> Column:
+    """The column with other values: row, value (None: none) and as of when, the last one of a row holding."""
+    rows = np.array([row for row, _, _ in changes], dtype=np.int64)
+    is_absent = np.array([value is None for _, value, _ in changes])
+    offsets = column.offsets
+    column = _single_with(column, rows, changes) if offsets is None else _ragged_with(column, offsets, changes)
+    status = np.zeros(column.rows, dtype=np.uint8) if column.status is None else column.status.copy()
+    status[rows] = np.where(is_absent, Status.MISSING, Status.PRESENT)
+    as_of = np.zeros(column.rows, dtype=np.int64) if column.as_of is None else column.as_of.copy()
+    as_of[rows] = [instant for _, _, instant in changes]
+    newest = max(column.newest, *(instant for _, _, instant in changes))
+    kept_status = status if status.any() else None
+    return replace(column, status=kept_status, as_of=as_of, newest=newest)
+
+
+def _single_with(column: Column, rows: Array, changes: Changes) -> Column:
+    dictionary, stored = _stored(column, [value for _, value, _ in changes])
+    values = column.values.copy()
+    values[rows] = stored
+    return replace(column, values=values, dictionary=dictionary)
+
+
+def _ragged_with(column: Column, offsets: NDArray[np.int64], changes: Changes) -> Column:
+    entries = {row: _entries(column, value) for row, value, _ in changes}
+    changed = with_rows(Ragged(column.values, offsets, column.numbers, column.dictionary), entries)
+    return replace(
+        column,
+        values=changed.values,
+        offsets=changed.offsets,
+        numbers=changed.numbers,
+        dictionary=changed.dictionary,
+    )
+
+
+def _entries(column: Column, value: Value | None) -> Entries:
+    if value is None:
+        return (), ()
+    checked = conform(value, column.type, "values")
+    if isinstance(checked, dict):
+        return tuple(checked), tuple(float(number) for number in checked.values())
+    return (checked if isinstance(checked, tuple) else ()), ()
+
+
+def _stored(column: Column, values: list[Value | None]) -> tuple[tuple[str, ...], list[Any]]:
+    checked = [None if value is None else conform(value, column.type, "values") for value in values]
+    if column.type is not ValueType.STRING:
+        return column.dictionary, [_UNREADABLE[column.type] if value is None else value for value in checked]
+    code_of = dict(column.code_of)
+    codes = [0 if value is None else code_of.setdefault(str(value), len(code_of)) for value in checked]
+    return tuple(code_of), codes
