@@ -91,7 +91,10 @@ def _best_first(values: NDArray[np.float64]) -> _Choose:
     order = iter(np.argsort(-values, kind="stable").tolist())
 
     def choose(_: int, is_free: NDArray[np.bool_]) -> tuple[int, float]:
-        return next(index for index in order if is_free[index]), 1.0
+        for index in order:
+            if is_free[index]:
+                break
+        return index, 1.0
 
     return choose
 

@@ -5,7 +5,7 @@ How each finds its rows stands in `engine.generators`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import islice
 
 import numpy as np
 
@@ -48,10 +48,13 @@ def retrieve(slot: LoadedSlot, scope: Scope, snapshot: Snapshot) -> Retrieved:
 
 def _united(found: Sequence[Rows], quotas: Sequence[int], cap: int) -> Rows:
     """Each row once, sorted. Over the cap, quotas go first, then earlier generators and their earlier rows."""
-    possible = [rows[:cap].tolist() for rows in found]  # what stands behind them can never be among the first
-    sure = [rows[:quota] for rows, quota in zip(possible, quotas, strict=True)]
-    others = [rows[quota:] for rows, quota in zip(possible, quotas, strict=True)]
-    once = dict.fromkeys(chain.from_iterable([*sure, *others]))
+    once: dict[int, None] = {}
+    for rows, quota in zip(found, quotas, strict=True):
+        once.update(dict.fromkeys(rows[:quota].tolist()))
+    for rows in found:
+        if len(once) >= cap:
+            break
+        once.update(dict.fromkeys(rows[:cap].tolist()))  # what stands behind them can never be among the first
     rows = np.fromiter(islice(once, cap), dtype=np.int64)
     rows.sort()
     return rows
