@@ -7,7 +7,7 @@ EVALUATIONS ?= 1000000
 SEED ?= 1
 WEEK ?= 2017-11-20T05:00:00Z
 
-.PHONY: run test check conformance coverage bench bench-engine bench-rules fuzz shoppers locust docs clean
+.PHONY: run test check conformance coverage bench bench-engine bench-rules fuzz shoppers locust docs pictures clean
 
 run: .venv/.demo  ## set up, prepare data, train, compile, start origin + edge + shop
 	@$(BIN)/python bundles/storefront/train.py
@@ -50,6 +50,9 @@ locust: .venv/.dev  ## Locust, replaying real baskets, against the running edge
 
 docs: .venv/.dev  ## write the generated pages of docs/reference
 	@$(BIN)/python -m docs.generate
+
+pictures: .venv/.dev  ## decide for real households and paint docs/images (needs what `make run` trained, and chromium)
+	@$(BIN)/python -m docs.pictures
 
 clean:  ## remove what was built, prepared and trained (not the .venv)
 	@rm -rf dist .cache .edgewise bundles/*/dist bundles/*/data bundles/*/models.lock

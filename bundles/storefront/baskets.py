@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from ibis.backends import BaseBackend
 
@@ -16,12 +17,17 @@ LEAST_ITEMS, CART_ITEMS = 5, 2
 
 @dataclass(frozen=True, slots=True)
 class Basket:
-    """One basket: who, when (microseconds), and its items, those of the cart first."""
+    """One basket: who, when (microseconds), and its items, those of the cart first.
+
+    `paid` holds for each item the cents paid for one of it, `reduced` the items bought at a reduced price.
+    """
 
     id: str
     household: str
     now: int
     items: tuple[str, ...]
+    paid: tuple[float, ...] = ()
+    reduced: tuple[str, ...] = ()
 
     @property
     def cart(self) -> tuple[str, ...]:
@@ -34,13 +40,13 @@ def read_baskets(history: BaseBackend, start: datetime, end: datetime) -> list[B
     lines = history.table("lines")
     within = lines.filter((lines["day"] >= start.timestamp() / 86400.0) & (lines["day"] < end.timestamp() / 86400.0))
     found = within.group_by("basket", "household").agg(
-        now=within["at"].epoch_seconds().max(), items=within["item"].collect(order_by="item")
+        now=within["at"].epoch_seconds().max(),
+        items=within["item"].collect(order_by="item"),
+        paid=(within["spend"] / within["quantity"]).collect(order_by="item"),
+        reduced=within["item"].collect(where=within["discount"] > 0, order_by="item"),
     )
     found = found.filter(found["items"].length() >= LEAST_ITEMS).order_by("now", "basket")
-    return [
-        Basket(row["basket"], row["household"], row["now"] * 1_000_000, _shuffled(row["basket"], row["items"]))
-        for row in found.to_pyarrow().to_pylist()
-    ]
+    return [_basket(row) for row in found.to_pyarrow().to_pylist()]
 
 
 def sampled(baskets: Iterable[Basket], wanted: int) -> list[Basket]:
@@ -48,6 +54,19 @@ def sampled(baskets: Iterable[Basket], wanted: int) -> list[Basket]:
     known = list(baskets)
     chosen = {basket.id for basket in sorted(known, key=lambda basket: _word("request", basket.id))[:wanted]}
     return [basket for basket in known if basket.id in chosen]
+
+
+def _basket(row: dict[str, Any]) -> Basket:
+    items = _shuffled(row["basket"], row["items"])
+    paid = dict(zip(row["items"], row["paid"], strict=True))
+    return Basket(
+        id=row["basket"],
+        household=row["household"],
+        now=row["now"] * 1_000_000,
+        items=items,
+        paid=tuple(paid[item] for item in items),
+        reduced=tuple(row["reduced"] or ()),
+    )
 
 
 def _shuffled(basket: str, items: list[str]) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ KEPT = {"item": 250, "product_type": 100, "category": 60, "department": 25}
 OWN_ITEMS, AFFINE_CATEGORIES, RECENT_VISITS = 120, 10, 40
 NEIGHBOURS, NEIGHBOUR_DAYS, LEAST_BASKETS, LEAST_TOGETHER = 100, 182, 20, 4
 DECIMALS = 6
+USUAL_CUT = 0.25  # what a reduced price is below the regular one, where no sale of the last 28 days tells
 
 
 def visitors(connection: BaseBackend, as_of: datetime) -> Table:
@@ -135,12 +136,15 @@ def _habits(history: Table, today: float) -> Table:
 
 def _owned(history: Table, key: str, today: float) -> Table:
     """What each household bought, per value of `key`; `rank` 0 is what it bought on most visits."""
-    once = history.group_by("household", "basket", "day", key).agg(lines=_.count(), spend=_.spend.sum())
+    once = history.group_by("household", "basket", "day", key).agg(
+        lines=_.count(), spend=_.spend.sum(), reduced=_.count(where=_.discount > 0)
+    )
     table = once.group_by("household", key).agg(
         visits=_.count(),
         visits_8w=_.count(where=_.day >= today - 56),
         lines=_.lines.sum(),
         spend=_.spend.sum(),
+        reduced=_.reduced.sum(),
         last=_.day.max(),
         first=_.day.min(),
         decayed=_decayed(_.day, today, SHORT_DAYS),
@@ -191,6 +195,7 @@ def _category_habits(owned: Table) -> Table:
         category_visits=_map(table, "category", table["visits"]),
         category_last=_map(table, "category", table["last"]),
         category_period=_map(table, "category", table["period"], is_partial=True),
+        category_reduced=_map(table, "category", table["reduced"] / table["lines"]),
         affine_categories=table["category"].collect(where=table["place"] < AFFINE_CATEGORIES, order_by=table["place"]),
     )
 
@@ -261,6 +266,8 @@ def _popularity(history: Table, today: float) -> Table:
         repeats=_.count() / _.household.nunique(),
         saved=_.discount.sum(where=_.day >= today - 28).fill_null(0),
         paid=(_.spend + _.discount).sum(where=_.day >= today - 28).fill_null(0),
+        reduced=_.count(where=(_.day >= today - 28) & (_.discount > 0)),
+        paid_reduced=(_.spend + _.discount).sum(where=(_.day >= today - 28) & (_.discount > 0)),
     )
     of_type = table["twelve"].sum().over(ibis.window(group_by="product_type"))
     return table.select(
@@ -272,6 +279,8 @@ def _popularity(history: Table, today: float) -> Table:
         repeats=_double(table["repeats"]),
         type_share=_double((table["twelve"] / of_type.nullif(0)).fill_null(0.0)),
         discount=_double((table["saved"] / table["paid"].nullif(0)).fill_null(0.0)),
+        reduced=_double(table["reduced"] / table["four"].nullif(0)),
+        cut=_double((table["saved"] / table["paid_reduced"].nullif(0)).fill_null(USUAL_CUT)),
     )
 
 

@@ -21,10 +21,11 @@ from training_rows import snapshot_as_of
 
 from contracts.catalog import ID, ColumnSpec, TableSpec
 from contracts.features import FeatureValue, Value, ValueType
+from engine.column import Array, Column
 from engine.loaded import LoadedBundle, LoadedModel
 from engine.programs.values import Batch, Scope
 from engine.score import matrix
-from engine.snapshot import Array, Column, Table
+from engine.snapshot import Table
 
 SLOT = "offer"
 FIRST_CAMPAIGN = datetime(2017, 1, 15, tzinfo=UTC)  # earlier ones met households without a history

@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import msgspec
 import numpy as np
+from calibrating import Reliability
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
@@ -22,8 +23,22 @@ class Quality(msgspec.Struct, frozen=True):
     hits: float
 
 
+class Ranking(msgspec.Struct, frozen=True):
+    """How a way of sorting did: relevance, and dollars.
+
+    `margin` is what the items on the first places are expected to earn, each if it is bought and as far as the
+    objective counts it; `earned` what those of them that were bought did earn, per request.
+    """
+
+    name: str
+    ndcg: float
+    hits: float
+    margin: float
+    earned: float
+
+
 class Report(msgspec.Struct, frozen=True):
-    """What training saw and how it did; `redemption` is of the offers' model."""
+    """What training saw and how it did. `rankings` judge the shelf's objective, `redemption` the offers' model."""
 
     train_requests: int
     train_rows: int
@@ -31,6 +46,8 @@ class Report(msgspec.Struct, frozen=True):
     test_rows: int
     positives: float
     qualities: tuple[Quality, ...]
+    calibrations: tuple[Reliability, ...] = ()
+    rankings: tuple[Ranking, ...] = ()
     redemption: dict[str, float] = {}
 
 
@@ -55,11 +72,27 @@ def render(report: Report) -> str:
         *(f"{each.name:<16}{each.auc:>8.4f}{each.ndcg:>10.4f}{each.hits:>9.3f}" for each in report.qualities),
         f"{report.test_requests:,} test requests of weeks 48-52 with {report.test_rows:,} candidates,"
         f" {report.positives:.2%} bought; trained on {report.train_requests:,} of weeks 38-46",
+        *map(_calibration, report.calibrations),
+        *map(_ranking, report.rankings),
     ]
     if "AUC" in report.redemption:
         pairs = int(report.redemption["late pairs"])
         lines.append(f"offer redemption: AUC {report.redemption['AUC']:.4f} on {pairs:,} household-campaign pairs")
     return "\n".join(lines)
+
+
+def _calibration(of: Reliability) -> str:
+    return (
+        f"{of.name}: AUC {of.auc:.4f} on {of.rows:,} rows; calibration takes the expected error from {of.ece[0]:.4f}"
+        f" to {of.ece[1]:.4f}, Brier from {of.brier[0]:.4f} to {of.brier[1]:.4f}"
+    )
+
+
+def _ranking(of: Ranking) -> str:
+    return (
+        f"shelf by {of.name}: NDCG@10 {of.ndcg:.4f}, Hit@10 {of.hits:.3f}, expected margin of an item ${of.margin:.2f},"
+        f" earned per request ${of.earned:.2f}"
+    )
 
 
 def _dcg(found: NDArray[np.bool_]) -> float:

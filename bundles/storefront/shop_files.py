@@ -41,6 +41,8 @@ LIVE = (
     "repeats",
     "type_share",
     "discount",
+    "reduced",
+    "cut",
     "promoted",
     "displayed",
     "mailed",

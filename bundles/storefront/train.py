@@ -1,8 +1,9 @@
-"""Trains the storefront's two models on rows that the engine itself computes, and writes `models.lock`.
+"""Trains the storefront's three models on rows that the engine itself computes, and writes `models.lock`.
 
-The purchase model learns from baskets of weeks 38 to 46 and is judged on weeks 48 to 52; every week's requests read
-the snapshot that the origin publishes at its start. Rows of different weeks are computed by different processes. What
-was trained stays until data, code or expressions change; then `python train.py` trains again.
+The purchase and the discount model learn from baskets of weeks 38 to 46, are calibrated on week 47 and judged on weeks
+48 to 52; every week's requests read the snapshot that the origin publishes at its start. Rows of different weeks are
+computed by different processes. What was trained stays until data, code or expressions change; then `python train.py`
+trains again.
 
     python train.py [--sample N]     on N households only: for tests
 """
@@ -21,12 +22,16 @@ import msgspec
 import numpy as np
 import sklearn
 from baskets import Basket, read_baskets, sampled
+from calibrating import reliability
+from calibrating import write as write_line
 from data import prepare
+from fitting import Fitted, Split, fit_discount, fit_purchase
 from ibis.backends import BaseBackend
 from redemption import Campaign, CampaignRows, campaign_rows, campaigns_of
 from redemption import train as train_redemption
 from report import Report, judge, render
 from tqdm import tqdm
+from tradeoff import compare
 from training_rows import WeekRows, joined, read_week, snapshot_as_of, trained_slot, week_rows, write_week
 from weeks import CATALOG_WEEK, FIRST_RANKED_WEEK, LAST_WEEK, week_start
 
@@ -39,20 +44,11 @@ from engine.loaded import LoadedBundle
 from origin.profiles import connect
 
 TRAIN_WEEKS, TEST_WEEKS = range(FIRST_RANKED_WEEK, CATALOG_WEEK - 1), range(CATALOG_WEEK, LAST_WEEK)
-TRAIN_REQUESTS, TEST_REQUESTS = 6_100, 2_900
-TREES = 150
-SETTINGS = {
-    "objective": "binary",
-    "num_leaves": 31,
-    "learning_rate": 0.06,
-    "min_data_in_leaf": 200,
-    "seed": 1,
-    "deterministic": True,
-    "force_row_wise": True,
-    "num_threads": 2,
-    "verbose": -1,
-}
-PURCHASE, REDEMPTION, LOCK = "models/purchase.txt", "models/redemption.joblib", "models.lock"
+CALIBRATION_WEEKS = range(CATALOG_WEEK - 1, CATALOG_WEEK)
+TRAIN_REQUESTS, CALIBRATION_REQUESTS, TEST_REQUESTS = 6_100, 700, 2_900
+PURCHASE, DISCOUNT, REDEMPTION = "models/purchase.txt", "models/discount.txt", "models/redemption.joblib"
+PURCHASE_LINE, DISCOUNT_LINE = "models/purchase.calibration.csv", "models/discount.calibration.csv"
+FILES, LOCK = (DISCOUNT_LINE, DISCOUNT, PURCHASE_LINE, PURCHASE, REDEMPTION), "models.lock"
 LIBRARIES = (lightgbm, sklearn, np)
 PROCESSES = 2
 
@@ -64,12 +60,19 @@ def train(folder: Path, sample: int | None = None) -> Report:
     if (report := _kept_report(folder, kept, digest)) is not None:
         return report
     loaded, weeks, campaigns = _all_rows(folder)
-    names = [each.name for each in trained_slot(loaded)[1].inputs]
-    purchase, figures = _train_purchase(weeks, names)
+    rows = _split(weeks)
+    _, purchase, discount = trained_slot(loaded)
+    fitted = {
+        PURCHASE: fit_purchase(rows, [each.name for each in purchase.inputs]),
+        DISCOUNT: fit_discount(rows, [each.name for each in discount.inputs]),
+    }
     redemption, redemption_figures = train_redemption(campaigns, week_start(TEST_WEEKS.start))
-    purchase.save_model(folder / PURCHASE)
+    for file, line_file in ((PURCHASE, PURCHASE_LINE), (DISCOUNT, DISCOUNT_LINE)):
+        fitted[file].booster.save_model(folder / file)
+        write_line(fitted[file].line, folder / line_file)
     joblib.dump(redemption, folder / REDEMPTION)
-    report = msgspec.structs.replace(figures, redemption=redemption_figures)
+    report = _report(rows, fitted[PURCHASE], fitted[DISCOUNT], loaded)
+    report = msgspec.structs.replace(report, redemption=redemption_figures)
     (folder / LOCK).write_text(_lock(folder), encoding="utf-8")
     kept.write_bytes(msgspec.json.format(msgspec.json.encode(Kept(digest=digest, report=report))))
     return report
@@ -83,7 +86,7 @@ class Kept(msgspec.Struct, frozen=True):
 
 
 def _kept_report(folder: Path, file: Path, digest: str) -> Report | None:
-    if not file.exists() or not all((folder / name).exists() for name in (PURCHASE, REDEMPTION, LOCK)):
+    if not file.exists() or not all((folder / name).exists() for name in (*FILES, LOCK)):
         return None
     kept = msgspec.json.decode(file.read_bytes(), type=Kept)
     return kept.report if kept.digest == digest and _lock(folder) == (folder / LOCK).read_text("utf-8") else None
@@ -121,7 +124,12 @@ def _all_rows(folder: Path) -> tuple[LoadedBundle, dict[int, WeekRows], list[Cam
 def _sampled_baskets(history: BaseBackend) -> dict[int, list[Basket]]:
     """Per week, the baskets whose requests are computed."""
     chosen: dict[int, list[Basket]] = {}
-    for weeks, wanted in ((TRAIN_WEEKS, TRAIN_REQUESTS), (TEST_WEEKS, TEST_REQUESTS)):
+    wanted_of = (
+        (TRAIN_WEEKS, TRAIN_REQUESTS),
+        (CALIBRATION_WEEKS, CALIBRATION_REQUESTS),
+        (TEST_WEEKS, TEST_REQUESTS),
+    )
+    for weeks, wanted in wanted_of:
         known = {week: read_baskets(history, week_start(week), week_start(week + 1)) for week in weeks}
         kept = {basket.id for basket in sampled([basket for week in weeks for basket in known[week]], wanted)}
         chosen |= {week: [basket for basket in known[week] if basket.id in kept] for week in weeks}
@@ -164,31 +172,39 @@ def _week_file(folder: Path, week: int) -> Path:
     return folder / f"data/rows/week-{week}.npz"
 
 
-def _train_purchase(weeks: dict[int, WeekRows], names: list[str]) -> tuple[lightgbm.Booster, Report]:
-    """The model, and how it sorts the test weeks' candidates beside popularity and own frequency."""
-    train, test = joined([weeks[week] for week in TRAIN_WEEKS]), joined([weeks[week] for week in TEST_WEEKS])
-    with tqdm(total=TREES, desc="trees", unit="tree", leave=False) as bar:
-        data = lightgbm.Dataset(train.inputs, train.labels, feature_name=names)
-        model = lightgbm.train(SETTINGS, data, TREES, callbacks=[lambda _: bar.update() and None])
+def _split(weeks: dict[int, WeekRows]) -> Split:
+    parts = (TRAIN_WEEKS, CALIBRATION_WEEKS, TEST_WEEKS)
+    train, calibration, test = (joined([weeks[week] for week in part]) for part in parts)
+    return Split(train, calibration, test)
+
+
+def _report(rows: Split, purchase: Fitted, discount: Fitted, loaded: LoadedBundle) -> Report:
+    """How the models did on the test weeks: beside popularity and own frequency, calibrated, and in the objective."""
+    test, names = rows.test, purchase.booster.feature_name()
+    margins, bought = purchase.margins(test.inputs), test.labels
     scores = {
         "popularity": test.inputs[:, names.index("baskets_12w")].astype(np.float64),
         "own frequency": np.nan_to_num(test.inputs[:, names.index("item_visits")]).astype(np.float64),
-        "LightGBM": np.asarray(model.predict(test.inputs, raw_score=True)),
+        "LightGBM": margins,
     }
-    qualities = tuple(judge(name, values, test.labels, test.starts) for name, values in scores.items())
-    return model, Report(
-        train_requests=len(train.baskets),
-        train_rows=len(train.labels),
+    discounts = discount.margins(test.discount_inputs[bought])
+    return Report(
+        train_requests=len(rows.train.baskets),
+        train_rows=len(rows.train.labels),
         test_requests=len(test.baskets),
-        test_rows=len(test.labels),
-        positives=float(test.labels.mean()),
-        qualities=qualities,
+        test_rows=len(bought),
+        positives=float(bought.mean()),
+        qualities=tuple(judge(name, values, bought, test.starts) for name, values in scores.items()),
+        calibrations=(
+            reliability("purchase", purchase.line, margins, bought),
+            reliability("discount", discount.line, discounts, test.reduced[bought]),
+        ),
+        rankings=compare(test, purchase, discount, loaded),
     )
 
 
 def _lock(folder: Path) -> str:
-    files = (PURCHASE, REDEMPTION)
-    return "".join(f"{hashlib.sha256((folder / file).read_bytes()).hexdigest()}  {file}\n" for file in files)
+    return "".join(f"{hashlib.sha256((folder / file).read_bytes()).hexdigest()}  {file}\n" for file in FILES)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ There is no second formula: `rows_of` gives the rows on which the edge would sco
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from contracts.decision import DecisionRequest
 from contracts.features import Cursor, FeatureDelta, Status, Value
 from engine import folds
+from engine.column import Array
 from engine.folds import FoldEvent
 from engine.gate import scope_of
 from engine.guard import guard
@@ -27,39 +28,44 @@ from engine.snapshot import VISITOR, Snapshot, Table
 from origin.profiles import batch_rows, connect
 
 SLOT, CART_EVENT = "for-you", "add_to_cart"
+DISCOUNT = "discount"
+MONEY = ("shelf_price", "cost", "cut", "discount")
 
 
 @dataclass(frozen=True)
-class RequestRows:
-    """The candidates of one request, in the order of their ids: model inputs as float32, and what was bought."""
+class Rows:
+    """Candidates of requests, one request after the other, each in the order of their ids.
 
-    basket: Basket
-    items: tuple[str, ...]
+    `inputs` are the purchase model's, `discount_inputs` the discount model's. `labels` says what was bought, `reduced`
+    at a reduced price; `paid` holds the cents paid for one, 0 for what was not bought. `money` are the columns
+    `MONEY`, which the objective reads.
+    """
+
+    items: NDArray[np.str_]
     inputs: NDArray[np.float32]
+    discount_inputs: NDArray[np.float32]
     labels: NDArray[np.bool_]
+    reduced: NDArray[np.bool_]
+    paid: NDArray[np.float64]
+    money: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class WeekRows:
-    """The rows of one week's requests, one after the other; `starts` holds where each request's begin, and the end."""
+class WeekRows(Rows):
+    """The rows of one week's requests; `starts` holds where each request's begin, and the end."""
 
     baskets: NDArray[np.str_]
     starts: NDArray[np.int64]
-    items: NDArray[np.str_]
-    inputs: NDArray[np.float32]
-    labels: NDArray[np.bool_]
 
 
 def week_rows(baskets: Sequence[Basket], loaded: LoadedBundle, snapshot: Snapshot) -> WeekRows:
     """The rows of these requests, those without a candidate left out."""
-    requests = [rows for rows in (rows_of(basket, loaded, snapshot) for basket in baskets) if rows.items]
-    width = len(trained_slot(loaded)[1].inputs)
+    requests = [(basket.id, rows_of(basket, loaded, snapshot)) for basket in baskets]
+    kept = [(basket, rows) for basket, rows in requests if len(rows.items)]
     return WeekRows(
-        baskets=np.array([rows.basket.id for rows in requests], dtype=np.str_),
-        starts=np.cumsum([0, *(len(rows.items) for rows in requests)]),
-        items=np.array([item for rows in requests for item in rows.items], dtype=np.str_),
-        inputs=np.concatenate([np.zeros((0, width), dtype=np.float32), *(rows.inputs for rows in requests)]),
-        labels=np.concatenate([np.zeros(0, dtype=np.bool_), *(rows.labels for rows in requests)]),
+        **_concatenated([rows for _, rows in kept]),
+        baskets=np.array([basket for basket, _ in kept], dtype=np.str_),
+        starts=np.cumsum([0, *(len(rows.items) for _, rows in kept)]),
     )
 
 
@@ -68,11 +74,9 @@ def joined(weeks: Sequence[WeekRows]) -> WeekRows:
     ends = np.cumsum([0, *(week.starts[-1] for week in weeks)])
     starts = [week.starts[:-1] + end for week, end in zip(weeks, ends, strict=False)]
     return WeekRows(
+        **_concatenated(weeks),
         baskets=np.concatenate([week.baskets for week in weeks]),
         starts=np.concatenate([*starts, ends[-1:]]),
-        items=np.concatenate([week.items for week in weeks]),
-        inputs=np.concatenate([week.inputs for week in weeks]),
-        labels=np.concatenate([week.labels for week in weeks]),
     )
 
 
@@ -80,15 +84,17 @@ def write_week(rows: WeekRows, file: Path) -> None:
     """Keeps a week's rows for the fit, and for whoever compares them with what an edge serves."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("wb") as out:
-        np.savez(
-            out, baskets=rows.baskets, starts=rows.starts, items=rows.items, inputs=rows.inputs, labels=rows.labels
-        )
+        np.savez(out, **{field.name: getattr(rows, field.name) for field in fields(WeekRows)})
 
 
 def read_week(file: Path) -> WeekRows:
     """The rows that `write_week` kept."""
     with np.load(file) as arrays:
-        return WeekRows(**{name: arrays[name] for name in ("baskets", "starts", "items", "inputs", "labels")})
+        return WeekRows(**{field.name: arrays[field.name] for field in fields(WeekRows)})
+
+
+def _concatenated(parts: Sequence[Rows]) -> dict[str, Array]:
+    return {field.name: np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Rows)}
 
 
 def snapshot_as_of(loaded: LoadedBundle, folder: Path, expression: Path, as_of: datetime) -> Snapshot:
@@ -101,17 +107,23 @@ def snapshot_as_of(loaded: LoadedBundle, folder: Path, expression: Path, as_of: 
     return loaded.snapshot.with_deltas(deltas, Cursor(epoch="training"))
 
 
-def rows_of(basket: Basket, loaded: LoadedBundle, snapshot: Snapshot) -> RequestRows:
+def rows_of(basket: Basket, loaded: LoadedBundle, snapshot: Snapshot) -> Rows:
     """The rows of one basket's request."""
-    slot, model = trained_slot(loaded)
+    slot, purchase, discount = trained_slot(loaded)
     table = snapshot.tables[slot.spec.table]
     scope = scope_of(request_of(basket, loaded, table), snapshot, loaded)
     candidates = Batch(scope, table, retrieve(slot, scope, snapshot).rows)
-    survivors = Batch(scope, table, guard(slot, candidates).rows)
-    items = tuple(table.ids[row] for row in survivors.rows)
-    bought = frozenset(basket.items)
-    return RequestRows(
-        basket, items, matrix(model, survivors), np.array([item in bought for item in items], dtype=bool)
+    survivors = guard(slot, candidates).batch
+    items = [table.ids[row] for row in survivors.rows]
+    paid = dict(zip(basket.items, basket.paid, strict=True))
+    return Rows(
+        items=np.array(items, dtype=np.str_),
+        inputs=matrix(purchase, survivors),
+        discount_inputs=matrix(discount, survivors),
+        labels=np.array([item in paid for item in items], dtype=bool),
+        reduced=np.array([item in basket.reduced for item in items], dtype=bool),
+        paid=np.array([paid.get(item, 0.0) for item in items]),
+        money=np.column_stack([table.columns[name].values[survivors.rows] for name in MONEY]).astype(np.float64),
     )
 
 
@@ -131,12 +143,13 @@ def request_of(basket: Basket, loaded: LoadedBundle, table: Table) -> DecisionRe
     )
 
 
-def trained_slot(loaded: LoadedBundle) -> tuple[LoadedSlot, LoadedModel]:
-    """The slot whose model is trained here, and that model's inputs."""
+def trained_slot(loaded: LoadedBundle) -> tuple[LoadedSlot, LoadedModel, LoadedModel]:
+    """The slot whose models are trained here, the purchase model's inputs, the discount model's."""
     slot = loaded.slots[SLOT]
-    if slot.model is None:
-        raise ValueError(f"slot {SLOT} names no model")
-    return slot, slot.model
+    others = {model.spec.name: model for model in slot.other_models}
+    if slot.model is None or DISCOUNT not in others:
+        raise ValueError(f"slot {SLOT} does not name its models")
+    return slot, slot.model, others[DISCOUNT]
 
 
 def _columns_of(table: Table, item: str, now: int) -> Mapping[str, Value]:

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
-from stand_in import Edge, Server
+from stand_in import PATIENCE_S, Edge, Server
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="the browser tests need the package playwright")
 
@@ -39,6 +39,7 @@ def browser() -> Iterator[sync_api.Browser]:
         browser.close()
 
 
+sync_api.expect.set_options(timeout=PATIENCE_S * 1000)
 Open = Callable[..., sync_api.Page]
 
 

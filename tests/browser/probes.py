@@ -5,6 +5,12 @@ import pytest
 sync_api = pytest.importorskip("playwright.sync_api", reason="the browser tests need the package playwright")
 
 
+def painted(page: sync_api.Page) -> sync_api.Page:
+    """The page once something of it is on the screen: from then on, what moves is seen to move."""
+    page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length")
+    return page
+
+
 def shifts_of(page: sync_api.Page) -> object:
     """What has moved by itself so far, with how far; what follows a click is left out by the browser."""
     return page.evaluate(_SHIFTS)

@@ -19,7 +19,7 @@ import edge as edge_package
 Json = dict[str, object]
 CLIENT = Path(edge_package.__file__).parent / "web" / "edgewise.js"
 SITE = Path(__file__).parents[2] / "bundles" / "storefront" / "site"
-PATIENCE_S = 10
+PATIENCE_S = 60
 PAINT_S = 0.04
 
 

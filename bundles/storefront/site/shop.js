@@ -1,14 +1,48 @@
-/* Hazel & Rye in the browser: how each component looks, the basket, privacy choices and the panel of decisions.
-   The page is complete without this file; everything here only changes what edgewise.js was told by the edge. */
+/* Hazel & Rye in the browser, what its pages share: shelves, the basket, privacy choices, the panel of decisions.
+   Pages are complete without this file; everything here only changes what edgewise.js was told by the edge. home.js and
+   cart.js, which load after it, take their tools from `shop`. */
 "use strict";
-(() => {
+const shop = (() => {
   const edgewise = window.edgewise;
-  if (!edgewise) return;
+  if (!edgewise) return undefined;
   const { html } = edgewise;
   const find = (selector) => document.querySelector(selector);
   const visitorAs = new URLSearchParams(location.search).get("as");
   const money = new Intl.NumberFormat("en-US", { style: "currency", currency: "USD" });
   const price = (minor) => money.format(minor / 100);
+
+  // Furniture that only scripts can use stands on every page.
+
+  document.body.insertAdjacentHTML("beforeend", `
+    <section class="consent" id="consent" aria-labelledby="consent-title" hidden>
+      <div>
+        <h2 id="consent-title">May we choose what you see?</h2>
+        <p>If you allow it, we use what you look at and buy here to pick your shelf and your offers. Nothing is sold or shared. The shop works either way.</p>
+      </div>
+      <fieldset>
+        <legend class="quiet">What we may use</legend>
+        <label><input type="checkbox" name="purpose" value="personalisation"> Choose what I see from what I look at and buy here</label>
+        <label><input type="checkbox" name="purpose" value="offers"> Choose offers from coupons I was sent and used</label>
+      </fieldset>
+      <div class="choices">
+        <button type="button" data-consent="none">No, thanks</button>
+        <button type="button" data-consent="ticked">Allow ticked</button>
+        <button type="button" data-consent="all">Allow both</button>
+      </div>
+    </section>
+
+    <dialog class="look" id="look" aria-labelledby="look-title">
+      <button class="close" type="button" data-close aria-label="Close">&#215;</button>
+      <div id="look-body"></div>
+    </dialog>
+
+    <dialog class="drawer panel" id="panel" aria-labelledby="panel-title">
+      <header><h2 id="panel-title">What was decided</h2><button class="close" type="button" data-close aria-label="Close the panel">&#215;</button></header>
+      <dl class="facts" id="panel-facts"></dl>
+      <ol id="panel-slots"></ol>
+    </dialog>
+    <button class="peek" type="button" id="panel-peek" aria-haspopup="dialog" aria-controls="panel"><span aria-hidden="true"></span><b id="panel-latency">What was decided</b></button>`);
+  if (visitorAs) for (const link of document.querySelectorAll("a[href='./'], a[href='cart.html']")) link.search = location.search;
 
   // Words and pictures
 
@@ -53,7 +87,7 @@
     return DEPARTMENT_GLYPHS[department] ?? "grocery";
   }
 
-  const art = (glyph) => html`<svg viewBox="0 0 64 64" aria-hidden="true"><use href="#g-${glyph}"/></svg>`;
+  const art = (glyph) => html`<svg viewBox="0 0 64 64" aria-hidden="true"><use href="glyphs.svg#g-${glyph}"/></svg>`;
 
   const whyOf = (why, key) => why ? html`
     <button class="why" type="button" data-act="why" data-key="why-${key}" aria-expanded="false"
@@ -64,24 +98,6 @@
 
   const known = new Map(); // products met on this page, by id
   let shownIds = null;
-
-  edgewise.component("hero", (_, { props, why }) => {
-    const glyph = DEPARTMENT_GLYPHS[props.department] ?? "grocery";
-    const [second, third] = { produce: ["fruit", "greens"], bakery: ["bread", "cake"], meat: ["chicken", "sausage"],
-      deli: ["cheese", "salad"], seafood: ["juice", "greens"], "drug-gm": ["paper", "health"] }[props.department] ?? ["produce", "bread"];
-    return html`<section class="hero" data-tone="${glyph}">
-      <div class="hero-words">
-        <p class="from">${DEPARTMENTS[props.department] ?? "Hazel & Rye"}</p>
-        <h1>${props.title}</h1>
-        <p class="evidence proof">${props.evidence}</p>
-        <a class="button" href="#shelf-title" data-act="aisle" data-aisle="${props.department}" data-key="cta">${props.cta}</a>
-      </div>
-      <svg class="hero-art" aria-hidden="true"><use href="#g-${glyph}"/></svg>
-      <svg class="hero-art second" aria-hidden="true"><use href="#g-${second}"/></svg>
-      <svg class="hero-art third" aria-hidden="true"><use href="#g-${third}"/></svg>
-      ${whyOf(why, "hero")}
-    </section>`;
-  });
 
   edgewise.component("shelf", (_, { props }) => {
     const before = shownIds;
@@ -116,42 +132,13 @@
       aria-label="Add ${title} to the basket">${quantity ?? "+"}</button>`;
   }
 
-  edgewise.component("offer", (_, { props, why, answer }) => {
-    if (!props.title || props.kind === "none") return undefined;
-    const isTaken = basket.code === props.code;
-    return html`<section class="aside offer">
-      <svg viewBox="0 0 48 48" aria-hidden="true"><use href="#i-ticket"/></svg>
-      <div>
-        <h2>${props.title}</h2>
-        <p>${props.body}</p>
-        <div class="row"><button class="button" type="button" data-act="take" data-key="take" data-item="${answer[0]}"
-          data-code="${props.code}" ${isTaken ? html`disabled` : ""}>${isTaken ? "In your basket" : "Use this offer"}</button></div>
-      </div>
-      ${whyOf(why, "offer")}
-    </section>`;
-  });
-
-  edgewise.component("delivery", (_, { props }) => html`<section class="aside delivery">
-    <svg viewBox="0 0 48 48" aria-hidden="true"><use href="#i-van"/></svg>
-    <div><h2>${props.title}</h2><p>${props.body}</p>${props.by ? html`<b class="by">${props.by}</b>` : ""}</div>
-  </section>`);
-
-  edgewise.component("ask", (_, { props, why, answer }) => {
-    if (!props.question || !props.answers?.length) return undefined;
-    return html`<section class="ask">
-      <div><h2>${props.question}</h2><p>${why ?? "Your answer is used for what you see here, and for nothing else."}</p></div>
-      <div class="answers" role="group" aria-label="${props.question}">${props.answers.map((text) => html`
-        <button type="button" data-act="answer" data-item="${answer[0]}" data-question="${props.key}" data-answer="${text}">${text}</button>`)}
-      </div>
-    </section>`;
-  });
-
   // The basket
 
   const BASKET = `basket.${visitorAs ?? ""}`;
+  const basketViews = [];
   const basket = { lines: {}, code: "", ...JSON.parse(sessionStorage.getItem(BASKET) ?? "{}") };
 
-  function changeBasket(id, step) {
+  function changeBasket(id, step, slot) {
     const item = known.get(id)?.props ?? basket.lines[id].props;
     const quantity = (basket.lines[id]?.quantity ?? 0) + step;
     if (quantity > 0) basket.lines[id] = { props: item, quantity };
@@ -159,20 +146,17 @@
     drawBasket();
     if (step < 0) return edgewise.track("remove_from_cart", { item: id });
     say(`${item.title} is in your basket`);
-    return edgewise.track("add_to_cart", { item: id, slot: "for-you", data: { quantity: 1, price: item.price } }, { decide: true });
+    return edgewise.track("add_to_cart", { item: id, slot, data: { quantity: 1, price: item.price } }, { decide: true });
+  }
+
+  function emptyBasket() {
+    Object.assign(basket, { lines: {}, code: "" });
+    drawBasket();
   }
 
   function drawBasket() {
     sessionStorage.setItem(BASKET, JSON.stringify(basket));
-    const lines = Object.entries(basket.lines);
-    const count = lines.reduce((sum, [, { quantity }]) => sum + quantity, 0);
-    const total = lines.reduce((sum, [, { props, quantity }]) => sum + props.price * quantity, 0);
-    put("#cart-lines", lines.map(line));
-    find("#cart-total").textContent = price(total);
-    find("#cart-empty").hidden = count > 0;
-    find("#checkout").disabled = count === 0;
-    find("#cart-code").hidden = !basket.code;
-    find("#cart-code").textContent = `Offer ${basket.code} will be used at the checkout`;
+    const count = Object.values(basket.lines).reduce((sum, { quantity }) => sum + quantity, 0);
     if (find("#cart-count").textContent !== String(count)) restartState(find("#cart-count"), "bump", 400);
     find("#cart-count").textContent = count;
     for (const button of document.querySelectorAll(".card .add")) {
@@ -180,32 +164,15 @@
       button.textContent = quantity ?? "+";
       button.toggleAttribute("data-quantity", Boolean(quantity));
     }
+    for (const draw of basketViews) draw(basket);
   }
 
-  const line = ([id, { props, quantity }]) => html`<li class="line" data-tone="${glyphOf(props)}">
-    <div class="art">${art(glyphOf(props))}</div>
-    <h3>${props.title}</h3>
-    <p class="each">${price(props.price * quantity)}</p>
-    <p class="stepper">
-      <button type="button" data-act="less" data-item="${id}" data-key="less-${id}" aria-label="One ${props.title} less">−</button>
-      <span>${quantity}</span>
-      <button type="button" data-act="more" data-item="${id}" data-key="more-${id}" aria-label="One ${props.title} more">+</button>
-    </p></li>`;
-
-  function checkout() {
-    const order = `order-${Date.now().toString(36)}`;
-    const lines = Object.entries(basket.lines);
-    lines.forEach(([item, { props, quantity }], index) => {
-      const data = { order, quantity, price: props.price, lines: lines.length, code: basket.code };
-      edgewise.track("purchase", { item, data }, { decide: index === lines.length - 1 });
-    });
-    Object.assign(basket, { lines: {}, code: "" });
-    drawBasket();
-    find("#cart").close();
-    say("Thank you. This is a demonstration: nothing was charged");
+  function onBasket(draw) {
+    basketViews.push(draw);
+    draw(basket);
   }
 
-  function look(id) {
+  function look(id, slot) {
     const { props, why } = known.get(id);
     put("#look-body", html`<div class="look-grid" data-tone="${glyphOf(props)}">
       <div class="art">${art(glyphOf(props))}</div>
@@ -214,10 +181,10 @@
         <p class="note">${noteOf(props)}${props.category ? ` · ${props.category}` : ""}</p>
         ${tag(props)}
         ${why ? html`<p class="because">${why}</p>` : ""}
-        <button class="button" type="button" data-act="add-look" data-item="${id}">Add to basket</button>
+        <button class="button" type="button" data-act="add-look" data-item="${id}" data-slot="${slot}">Add to basket</button>
       </div></div>`);
     find("#look").showModal();
-    edgewise.track("view_item", { item: id, slot: "for-you" });
+    edgewise.track("view_item", { item: id, slot });
   }
 
   // What the page says
@@ -244,16 +211,6 @@
     if (!arrivals) return;
     find("#fresh").textContent = arrivals === 1 ? "1 new pick" : `${arrivals} new picks`;
     restartState(find("#fresh"), "shown", 4500);
-  }
-
-  function narrow(isMatch) {
-    let hits = 0;
-    for (const card of document.querySelectorAll(".shelf .card")) {
-      const isHit = isMatch(card);
-      hits += isHit;
-      card.toggleAttribute("data-missed", !isHit);
-    }
-    return hits;
   }
 
   // Privacy
@@ -290,7 +247,7 @@
     decided.set(target.getAttribute("name"), detail);
     find("#panel-latency").textContent = `${decided.size} decided in ${Math.max(1, Math.round(detail.ms))} ms`;
     find("#panel-peek").dataset.state = "decided";
-    if (target.getAttribute("name") === "for-you") titleShelf(detail.slot);
+    if (detail.slot.component === "shelf") titleShelf(detail.slot);
     if (find("#panel").open) drawPanel();
   });
 
@@ -300,8 +257,9 @@
   });
 
   function titleShelf({ tier }) {
-    const isOwn = tier === "model" || tier === "rules";
-    find("#shelf-title").textContent = isOwn ? "Picked for you" : tier === "fallback" ? "Popular right now" : "On your shelf";
+    const title = find("#shelf-title");
+    const { own, popular, plain } = title.dataset;
+    title.textContent = tier === "plain" ? plain : tier === "fallback" ? popular : own;
   }
 
   function drawPanel() {
@@ -323,21 +281,16 @@
 
   // What the visitor does
 
-  const ACTS = {
-    add: (button) => changeBasket(button.closest("[data-item]").dataset.item, 1),
-    more: ({ dataset }) => changeBasket(dataset.item, 1),
-    less: ({ dataset }) => changeBasket(dataset.item, -1),
-    look: (button) => look(button.closest("[data-item]").dataset.item),
-    "add-look": ({ dataset }) => {
+  const slotOf = (button) => button.dataset.slot ?? button.closest("edge-slot")?.name;
+
+  const acts = {
+    add: (button) => changeBasket(button.closest("[data-item]").dataset.item, 1, slotOf(button)),
+    look: (button) => look(button.closest("[data-item]").dataset.item, slotOf(button)),
+    "add-look": (button) => {
       find("#look").close();
-      changeBasket(dataset.item, 1);
+      changeBasket(button.dataset.item, 1, slotOf(button));
     },
     why: (button) => button.setAttribute("aria-expanded", button.getAttribute("aria-expanded") !== "true"),
-    aisle: ({ dataset: { aisle } }) => {
-      if (narrow((card) => card.dataset.department === aisle)) return;
-      narrow(() => true);
-      say(`Nothing from ${DEPARTMENTS[aisle] ?? "there"} on your shelf right now`);
-    },
     take: (button) => {
       const { item, code } = button.dataset;
       basket.code = code;
@@ -345,11 +298,7 @@
       button.textContent = "In your basket";
       drawBasket();
       say(`Offer ${code} is in your basket`);
-      edgewise.track("take_offer", { item, slot: "offer", data: { offer: item } });
-    },
-    answer: ({ dataset: { item, question, answer } }) => {
-      say("Thank you. What you see here now follows your answer");
-      edgewise.track("answer", { item, slot: "ask", data: { key: question, answer } }, { decide: true });
+      edgewise.track("take_offer", { item, slot: slotOf(button), data: { offer: item } });
     },
   };
 
@@ -357,7 +306,7 @@
     const button = target.closest("[data-act], [data-close], [data-consent]");
     if (!button) return;
     if (button.dataset.consent) choose(button.dataset.consent);
-    else if (button.dataset.act) ACTS[button.dataset.act](button);
+    else if (button.dataset.act) acts[button.dataset.act](button);
     else button.closest("dialog").close();
   });
   document.addEventListener("keydown", ({ key }) => {
@@ -366,8 +315,6 @@
   for (const dialog of document.querySelectorAll("dialog")) {
     dialog.addEventListener("click", ({ target }) => target === dialog && dialog.close());
   }
-  find("#cart-open").addEventListener("click", () => find("#cart").showModal());
-  find("#checkout").addEventListener("click", checkout);
   for (const opener of ["#panel-open", "#panel-peek"]) {
     find(opener).addEventListener("click", () => {
       drawPanel();
@@ -390,23 +337,6 @@
       find("#privacy-state").textContent = "That did not reach the shop. Please try again.";
     }
   });
-  find("#search").addEventListener("submit", (event) => {
-    event.preventDefault();
-    const query = find("#query").value.trim();
-    const results = narrow((card) => card.textContent.toLowerCase().includes(query.toLowerCase()));
-    say(query ? `${results} on your shelf fit “${query}”` : "The whole shelf");
-    if (query) edgewise.track("search", { data: { query, results } });
-  });
-  find("#place").addEventListener("submit", (event) => {
-    event.preventDefault();
-    tellContext();
-    edgewise.ask();
-  });
-
-  function tellContext() {
-    const zip = find("#zip").value.trim();
-    edgewise.context = { device: matchMedia("(max-width: 44rem)").matches ? "phone" : "desktop", ...(zip && { zip }) };
-  }
 
   async function offerHouseholds() {
     const response = await fetch("households.json").catch(() => null);
@@ -422,8 +352,10 @@
     location.assign(target.value ? `?as=${encodeURIComponent(target.value)}` : location.pathname);
   });
 
-  tellContext();
+  edgewise.context = { device: matchMedia("(max-width: 44rem)").matches ? "phone" : "desktop" };
   drawBasket();
   drawPrivacy();
   offerHouseholds();
+
+  return { acts, art, basket, changeBasket, DEPARTMENTS, DEPARTMENT_GLYPHS, emptyBasket, find, glyphOf, noteOf, onBasket, price, put, say, whyOf };
 })();
