@@ -65,7 +65,7 @@ def _relative(path: Path, folder: Path) -> str:
 
 
 def check_items(slots: Mapping[str, SlotSource], catalog: Catalog) -> list[Problem]:
-    """The pools and pins that name items which their tables lack, and floors for which a pool has too many."""
+    """The pools, pins and caps that name items which their tables lack, and floors for which a pool has too many."""
     known = {table: frozenset(ids) for table, ids in catalog.ids.items()}
     unknown = [
         proof_messages.unknown_item(slot.places.get(path, slot.where), slot.spec.table, item, known[slot.spec.table])
@@ -100,6 +100,8 @@ def _named_items(spec: SlotSpec) -> Iterator[tuple[str, str]]:
         if isinstance(generator, Pool):
             yield from ((f"retrieve[{index}].ids[{at}]", item) for at, item in enumerate(generator.ids))
     yield from ((f"pins[{at}].item", pin.item) for at, pin in enumerate(spec.pins))
+    for index, cap in enumerate(spec.caps):
+        yield from ((f"caps[{index}].spares[{at}]", item) for at, item in enumerate(cap.spares))
 
 
 def _low_ceilings(slot: SlotSource, catalog: Catalog) -> Iterator[Problem]:

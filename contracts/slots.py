@@ -138,7 +138,8 @@ class Cap(Contract, frozen=True, tag="frequency", tag_field="cap"):
     """A frequency cap: at most `limit` exposures of an item in this slot, or of the slot, within a window.
 
     A day or a week begins with the first exposure that counts. `is_synced`: the origin counts too, over all browsers
-    and edges. `overshoot` is how many exposures more are tolerated while others are under way.
+    and edges. `overshoot` is how many exposures more are tolerated while others are under way. What it `spares` by id
+    it never blocks: the arm that offers nothing, say.
     """
 
     name: str
@@ -147,13 +148,14 @@ class Cap(Contract, frozen=True, tag="frequency", tag_field="cap"):
     per: CapPer = CapPer.ITEM
     overshoot: int = 1
     is_synced: bool = False
+    spares: tuple[str, ...] = ()
 
 
 class RecencyCap(Contract, frozen=True, tag="recency", tag_field="cap"):
     """A recency cap: what was met in this slot is not shown again too soon.
 
     Too soon is within `apart_s` seconds of its last exposure, or among the next `apart` exposures of the slot: one of
-    the two is given. `is_synced` and `overshoot` mean what they mean of a frequency cap.
+    the two is given. `is_synced`, `overshoot` and `spares` mean what they mean of a frequency cap.
     """
 
     name: str
@@ -162,6 +164,7 @@ class RecencyCap(Contract, frozen=True, tag="recency", tag_field="cap"):
     per: CapPer = CapPer.ITEM
     overshoot: int = 1
     is_synced: bool = False
+    spares: tuple[str, ...] = ()
 
 
 AnyCap: TypeAlias = Cap | RecencyCap

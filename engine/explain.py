@@ -43,7 +43,7 @@ def explain(decision: Decision, trace: Trace) -> tuple[str, ...]:
 def why_not(item: str, decision: Decision, trace: Trace) -> str:
     """Why one item is not in the answer, or that it is."""
     if item in decision.answer:
-        return f"{item} is in the answer, at position {decision.answer.index(item)}"
+        return f"{item} is in the answer, at position {decision.answer.index(item) + 1}"
     if item in trace.blockers:
         return f"{item} was blocked by {trace.blockers[item]}"
     if decision.tier in (Tier.FALLBACK, Tier.PLAIN) and decision.cause is not None:

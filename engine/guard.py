@@ -5,6 +5,7 @@ ends tier `model`, what it needs not for is let through, and no model decides. E
 blocker: the guardrails in their declared order, then the caps (`cap:<name>`).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
@@ -122,11 +123,14 @@ def _capped(slot: LoadedSlot, batch: Batch, blockers: dict[str, str], exposures:
     table = batch.table
     for cap in slot.caps:
         full = over(cap, batch.scope, exposures)
-        if full is None:
-            is_over = np.ones(len(batch.rows), dtype=np.bool_)
-        else:
-            is_over = np.isin(batch.rows, [table.row_of[item] for item in full if item in table.row_of])
+        is_over = np.isin(batch.rows, batch.rows if full is None else _rows(table, full))
+        if cap.spec.spares:
+            is_over &= ~np.isin(batch.rows, _rows(table, cap.spec.spares))
         if np.count_nonzero(is_over):
             blockers.update((table.ids[row], f"cap:{cap.spec.name}") for row in batch.rows[is_over].tolist())
             batch = Batch(batch.scope, table, batch.rows[~is_over])
     return batch
+
+
+def _rows(table: Table, items: Iterable[str]) -> list[int]:
+    return [table.row_of[item] for item in items if item in table.row_of]

@@ -29,6 +29,7 @@ def read_cap(value: Value, log: Log) -> AnyCap:
         per=cap.take("per", _PER, CapPer.ITEM),
         overshoot=cap.take("overshoot", fields.whole(1), 1),
         is_synced=cap.take("synced", fields.flag, False),
+        spares=cap.take("spares", fields.many(fields.text), ()),
     )
     cap.close()
     if spec.is_synced and spec.window is CapWindow.VISIT:
@@ -46,6 +47,7 @@ def _read_recency(value: Value, log: Log) -> RecencyCap:
         per=cap.take("per", _PER, CapPer.ITEM),
         overshoot=cap.take("overshoot", fields.whole(1), 1),
         is_synced=cap.take("synced", fields.flag, False),
+        spares=cap.take("spares", fields.many(fields.text), ()),
     )
     cap.close()
     if apart is not None and (spec.is_synced or spec.per is CapPer.SLOT):

@@ -34,6 +34,11 @@ def value(text: str) -> Value:
             '{ name = "c", apart = "30m", per = "slot", synced = true }',
             RecencyCap(name="c", apart_s=1800, per=CapPer.SLOT, is_synced=True),
         ),
+        (
+            '{ name = "c", limit = 3, window = "week", spares = ["none"] }',
+            Cap(name="c", limit=3, window=CapWindow.WEEK, spares=("none",)),
+        ),
+        ('{ name = "c", apart = 4, spares = ["none"] }', RecencyCap(name="c", apart=4, spares=("none",))),
         ('{ name = "c", apart = 4, overshoot = 2 }', RecencyCap(name="c", apart=4, overshoot=2)),
     ],
 )

@@ -7,6 +7,7 @@ import pytest
 from builders import FEATURES, NOW, PERSONAL, Shop, batch, request, run, slot
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from contracts.errors import NotRunnableError
 from contracts.features import FeatureValue, Value
@@ -64,6 +65,14 @@ def blocked(
     guarded = guard(loaded.slots["shelf"], Batch(scope, everything.table, everything.rows), {"c": cookie})
     assert set(guarded.blockers.values()) <= {"cap:c"}
     return "".join(guarded.blockers)
+
+
+@pytest.mark.parametrize("cap", [DAILY, PER_SLOT])
+def test_what_a_cap_spares_it_never_blocks(cap: Cap) -> None:
+    counts = {"a": 9, "c": 9, "*": 9}
+    strict, lenient = (blocked(shop(each).load(), counts) for each in (cap, replace(cap, spares=("c", "zz"))))
+    assert "c" in strict
+    assert lenient == strict.replace("c", "")
 
 
 def test_a_day_begins_with_its_first_exposure() -> None:

@@ -59,7 +59,7 @@ def test_why_not_an_item() -> None:
     assert answers == {
         "a": "a was retrieved by no generator",
         "b": "b was a candidate with value 200, 1 had a higher one; it was not drawn",
-        "c": "c is in the answer, at position 0",
+        "c": "c is in the answer, at position 1",
         "d": "d was blocked by cap:daily",
         "e": "e was blocked by cheap",
     }
