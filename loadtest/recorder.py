@@ -25,7 +25,7 @@ from contracts.errors import EdgewiseError
 from contracts.features import FeedPage
 from contracts.record import DecisionRecord, Recording
 from contracts.visitor_state import Consent, VisitorState
-from deploy.recording_files import write_recording
+from deploy.replays.recording_files import write_recording
 from deploy.secrets import ensure_secrets
 from edge.activation import Live
 from edge.caller import Caller, units, with_state

@@ -6,7 +6,7 @@ from contracts.controls import Controls
 from contracts.decision import DecisionRequest, TimeOut
 from contracts.features import Cursor, FeatureDelta, FeatureValue
 from contracts.record import RECORD_FORMAT, DecisionRecord, Recording
-from deploy.replaying import scripted
+from deploy.replays.replayer import scripted
 from engine.capabilities import fingerprint
 from engine.decide import Score, decide
 from engine.loaded import LoadedBundle

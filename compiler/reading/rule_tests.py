@@ -1,7 +1,7 @@
 """`tests/*.toml` -> cases: what a slot decides, or what one rule gives, for a given request, visitor and items.
 
 Strict like all sources: unknown keys, names and items, wrong types and cases that cannot fail are problems with their
-places. `deploy.rule_tests` runs the cases; they are no part of a bundle.
+places. `deploy.cases.runner` runs the cases; they are no part of a bundle.
 """
 
 from collections.abc import Collection, Mapping

@@ -15,12 +15,12 @@ examples:
 import argparse
 from pathlib import Path
 
-from deploy.explaining import Explainer
-from deploy.explanation_text import explanation_text
+from deploy.explanations.explainer import Explainer
+from deploy.explanations.text import explanation_text
 from deploy.outcome import OperationError, Outcome
-from deploy.recording_files import read_recording
-from deploy.recordings import fetch_recording
-from deploy.revisions import LoadedRevisions, Revisions
+from deploy.replays.recording_files import read_recording
+from deploy.replays.recordings import fetch_recording
+from deploy.replays.revisions import LoadedRevisions, Revisions
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

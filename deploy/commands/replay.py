@@ -21,13 +21,13 @@ from pathlib import Path
 
 from contracts.bundle import read_file
 from contracts.errors import ContractError
-from deploy.counterfactual_text import counterfactual_text
 from deploy.outcome import OperationError, Outcome
-from deploy.part_jobs import run_job
-from deploy.recording_files import write_recording
-from deploy.recordings import fetch_recording
-from deploy.replay_jobs import MakeCounterfactual, MakeReplay, ReplayReport, merged, report
-from deploy.revisions import Revisions
+from deploy.replays.counterfactual_text import counterfactual_text
+from deploy.replays.jobs import MakeCounterfactual, MakeReplay, ReplayReport, merged, report
+from deploy.replays.part_jobs import run_job
+from deploy.replays.recording_files import write_recording
+from deploy.replays.recordings import fetch_recording
+from deploy.replays.revisions import Revisions
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -27,9 +27,9 @@ from contracts.codec import Contract, encode_json
 from contracts.errors import ContractError
 from contracts.features import Value
 from contracts.rule_ir import RuleIR
-from deploy.case_differences import Difference
+from deploy.cases.differences import Difference
+from deploy.cases.runner import CaseOutcome, Subject, run_cases
 from deploy.outcome import OperationError, Outcome
-from deploy.rule_tests import CaseOutcome, Subject, run_cases
 from engine.load import load
 
 _INDENT = " " * 6

@@ -21,10 +21,10 @@ from contracts.bundle import write_file
 from contracts.codec import decode_json
 from contracts.decision import Tier
 from contracts.record import DecisionRecord, Recording
-from deploy.catalogs import Catalogs
 from deploy.processes import Child, start, stop, wait_until_ready
 from deploy.publish import publish
-from deploy.recordings import fetch_recording
+from deploy.replays.catalogs import Catalogs
+from deploy.replays.recordings import fetch_recording
 from deploy.secrets import ensure_secrets
 from engine.gate import scope_of
 from engine.guard import guard

@@ -17,8 +17,8 @@ from contracts.decision import Tier
 from contracts.record import Recording
 from deploy.cli import COMMANDS
 from deploy.commands.replay import _text
-from deploy.recording_files import write_recording
-from deploy.replay_jobs import ReplayReport
+from deploy.replays.jobs import ReplayReport
+from deploy.replays.recording_files import write_recording
 from engine.load import load
 
 ROOT = Path(__file__).parents[2]

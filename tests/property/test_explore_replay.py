@@ -16,7 +16,7 @@ from contracts.controls import Controls
 from contracts.decision import DecisionRequest
 from contracts.features import Cursor, FeatureDelta
 from contracts.record import RECORD_FORMAT, DecisionRecord, Recording
-from deploy.replaying import Verdict, replay, scripted
+from deploy.replays.replayer import Verdict, replay, scripted
 from engine.capabilities import CAPABILITIES, fingerprint
 from engine.decide import decide
 from engine.load import LoadedBundle, load

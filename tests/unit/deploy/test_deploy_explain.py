@@ -17,10 +17,10 @@ from compiler.exporters import lightgbm as lightgbm_room
 from contracts.bundle import Bundle, write_file
 from contracts.record import DecisionRecord, Recording
 from deploy.cli import main
-from deploy.contributions import Contributions, NotOfferedError, contributions
+from deploy.explanations.contributions import Contributions, NotOfferedError, contributions
 from deploy.outcome import OperationError
 from deploy.publish import publish
-from deploy.recording_files import write_recording
+from deploy.replays.recording_files import write_recording
 from engine.load import LoadedBundle, load
 from engine.loaded import LoadedModel
 from engine.records import sealed

@@ -13,7 +13,7 @@ from contracts.bundle import Bundle, write_file
 from contracts.record import DecisionRecord, Recording
 from deploy.cli import main
 from deploy.publish import publish
-from deploy.recording_files import write_recording
+from deploy.replays.recording_files import write_recording
 from engine.load import LoadedBundle, load
 from engine.records import sealed
 

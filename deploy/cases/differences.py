@@ -1,6 +1,6 @@
 """What a case expected beside what came: differences, each with its place and what explains it. Pure.
 
-A blocker is explained by its rule and what that read (`deploy.rule_readings`), anything else by `engine.explain`.
+A blocker is explained by its rule and what that read (`deploy.cases.readings`), anything else by `engine.explain`.
 """
 
 import math
@@ -12,7 +12,7 @@ from compiler.reading.slot_cases import SlotCase
 from contracts.codec import Contract
 from contracts.decision import Decision, Prop, Trace
 from contracts.features import Value
-from deploy.rule_readings import Readings
+from deploy.cases.readings import Readings
 from engine.explain import explain, why_not
 from engine.programs.values import NANOSECONDS_PER_MICROSECOND, CelValue, Timestamp
 

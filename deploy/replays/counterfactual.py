@@ -11,9 +11,9 @@ from msgspec.structs import replace
 from contracts.decision import Decision, DecisionRequest, Decisions
 from contracts.features import FeatureSchema, Root
 from contracts.record import DecisionRecord, Recording
-from deploy.catalogs import Catalogs, MissingDeltaError
-from deploy.replaying import decide_again, obstacle
-from deploy.shifts import SHOWN_EXAMPLES, Example, Tally
+from deploy.replays.catalogs import Catalogs, MissingDeltaError
+from deploy.replays.replayer import decide_again, obstacle
+from deploy.replays.shifts import SHOWN_EXAMPLES, Example, Tally
 from engine.compare import Made, is_same_answer, parting, shown
 from engine.explain import why_not
 from engine.hashing import content_digest

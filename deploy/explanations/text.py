@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from contracts.codec import encode_json
 from contracts.explanation import CandidateDetails, Details, FeatureReading, InputReading, ModelReading
 from contracts.features import Value
-from deploy.contributions import Contributions
-from deploy.explaining import ExplainReport
+from deploy.explanations.contributions import Contributions
+from deploy.explanations.explainer import ExplainReport
 
 _SHOWN_CHARS = 60
 _DAY_S = 86_400.0

@@ -11,8 +11,8 @@ from typing import Literal
 from contracts.codec import Contract, encode
 from contracts.decision import Decisions, TimeOut
 from contracts.record import RECORD_FORMAT, DecisionRecord, Recording
-from deploy.catalogs import Catalogs, MissingDeltaError
-from deploy.recorded_scores import RecordedScores
+from deploy.replays.catalogs import Catalogs, MissingDeltaError
+from deploy.replays.recorded_scores import RecordedScores
 from engine.capabilities import fingerprint
 from engine.compare import Made, parting
 from engine.decide import OutOfTime, Score, decide

@@ -12,7 +12,7 @@ from contracts.controls import Controls
 from contracts.decision import Stage, Tier, TimeOut
 from contracts.features import Cursor, FeatureDelta, FeatureValue
 from contracts.record import DecisionRecord, Recording
-from deploy.replaying import Verdict, replay
+from deploy.replays.replayer import Verdict, replay
 from engine.load import LoadedBundle, load
 from engine.loaded import LoadedSlot
 from engine.programs.values import Batch

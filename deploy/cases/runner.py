@@ -23,9 +23,9 @@ from contracts.errors import RuleError
 from contracts.experiments import ExperimentSpec
 from contracts.features import FeatureValue
 from contracts.rule_ir import Rule
-from deploy.case_differences import Difference, of_decision, of_rule
-from deploy.case_rows import with_rows
-from deploy.rule_readings import Readings
+from deploy.cases.differences import Difference, of_decision, of_rule
+from deploy.cases.readings import Readings
+from deploy.cases.rows import with_rows
 from engine.decide import decide
 from engine.gate import scope_of
 from engine.generators.pool import LoadedPool

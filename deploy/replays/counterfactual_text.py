@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from deploy.shifts import CounterfactualReport, Example, Shift, SlotShift
+from deploy.replays.shifts import CounterfactualReport, Example, Shift, SlotShift
 
 _SHORT = 19  # `sha256:` and 12 digits
 

@@ -12,7 +12,7 @@ from records import DELTAS, record_of, recording
 from compiler.build import build
 from contracts.decision import Cause, Tier
 from contracts.record import DecisionRecord
-from deploy.replaying import Verdict, replay
+from deploy.replays.replayer import Verdict, replay
 from engine.load import load
 from engine.loaded import LoadedBundle, LoadedSlot
 from engine.programs.values import Batch

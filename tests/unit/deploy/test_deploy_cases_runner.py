@@ -14,9 +14,9 @@ from compiler.sources import Sources, read_sources
 from contracts.bundle import Bundle
 from contracts.features import Status, Value, ValueType
 from contracts.rule_ir import RuleIR
-from deploy.case_rows import with_rows
+from deploy.cases.rows import with_rows
+from deploy.cases.runner import CaseOutcome, Subject, run_cases
 from deploy.cli import main
-from deploy.rule_tests import CaseOutcome, Subject, run_cases
 from engine.load import load
 from engine.loaded import LoadedBundle
 from engine.snapshot import Table

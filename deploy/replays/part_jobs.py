@@ -15,7 +15,7 @@ from typing import Generic, Protocol, TypeVar
 from tqdm import tqdm
 
 from contracts.record import Recording
-from deploy.recording_files import DELTAS, read_frames
+from deploy.replays.recording_files import DELTAS, read_frames
 
 R_co = TypeVar("R_co", covariant=True)
 R = TypeVar("R")

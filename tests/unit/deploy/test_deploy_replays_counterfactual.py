@@ -9,10 +9,10 @@ from records import DELTAS, record_of, recording
 from contracts.bundle import Bundle
 from contracts.features import FeatureSpec, Root, ValueType
 from contracts.record import DecisionRecord
-from deploy.counterfactual import Counterfactual
-from deploy.counterfactual_text import counterfactual_text
-from deploy.replay_jobs import merged
-from deploy.shifts import CounterfactualReport, Tally
+from deploy.replays.counterfactual import Counterfactual
+from deploy.replays.counterfactual_text import counterfactual_text
+from deploy.replays.jobs import merged
+from deploy.replays.shifts import CounterfactualReport, Tally
 from engine.load import LoadedBundle, load
 from engine.records import sealed
 

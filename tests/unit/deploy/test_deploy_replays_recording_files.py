@@ -9,8 +9,8 @@ from records import DELTAS, record_of
 from contracts.bundle import Bundle
 from contracts.errors import ContractError
 from contracts.record import Recording
-from deploy.recording_files import DELTAS as DELTA_FRAME
-from deploy.recording_files import MAGIC, RECORDS, Frame, read_frames, read_recording, write_recording
+from deploy.replays.recording_files import DELTAS as DELTA_FRAME
+from deploy.replays.recording_files import MAGIC, RECORDS, Frame, read_frames, read_recording, write_recording
 from engine.load import load
 
 

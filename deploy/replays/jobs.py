@@ -10,10 +10,10 @@ from pathlib import Path
 
 from contracts.codec import Contract
 from contracts.record import Recording
-from deploy.counterfactual import Counterfactual
-from deploy.replaying import GOOD, Replayer, Verdict
-from deploy.revisions import LoadedRevisions, Revisions
-from deploy.shifts import Tally
+from deploy.replays.counterfactual import Counterfactual
+from deploy.replays.replayer import GOOD, Replayer, Verdict
+from deploy.replays.revisions import LoadedRevisions, Revisions
+from deploy.replays.shifts import Tally
 
 SHOWN = 5
 

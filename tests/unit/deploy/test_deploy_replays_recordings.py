@@ -6,12 +6,12 @@ import pytest
 from msgspec.structs import replace
 from records import NOW, record_of
 
-import deploy.recordings as room
+import deploy.replays.recordings as room
 from contracts.bundle import Bundle
 from contracts.codec import encode
 from contracts.features import Cursor, FeatureDelta, FeedPage
 from contracts.record import DecisionRecord, Recording
-from deploy.recordings import RecordsPage, fetch_recording
+from deploy.replays.recordings import RecordsPage, fetch_recording
 from engine.load import load
 
 

@@ -16,9 +16,9 @@ from contracts.decision import Decision, Trace
 from contracts.errors import ContractError
 from contracts.explanation import Details, ModelReading
 from contracts.record import DecisionRecord, Recording
-from deploy.catalogs import Catalogs, MissingDeltaError
-from deploy.contributions import Contributions, NotOfferedError, contributions
-from deploy.replaying import damage_of
+from deploy.explanations.contributions import Contributions, NotOfferedError, contributions
+from deploy.replays.catalogs import Catalogs, MissingDeltaError
+from deploy.replays.replayer import damage_of
 from engine.compare import Made
 from engine.details import details
 from engine.explain import explain, why_not

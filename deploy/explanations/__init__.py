@@ -1,0 +1,1 @@
+"""Explanations: one recorded decision in full, with what each input of a tree model added."""
