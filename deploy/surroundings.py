@@ -32,6 +32,8 @@ _TYPES: dict[type, ValueType] = {
 }
 _ROOTS = (Root.REQUEST, Root.VISITOR_STATE, Root.VISITOR)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_US = timedelta(microseconds=1)
+_FIRST_US, _LAST_US = ((end.replace(tzinfo=UTC) - _EPOCH) // _US for end in (datetime.min, datetime.max))
 
 
 class Surroundings(Contract, frozen=True):
@@ -163,7 +165,10 @@ def _instant(text: str, path: str) -> int:
 def _microseconds(instant: datetime, path: str) -> int:
     if instant.tzinfo is None:
         raise ContractError("lacks its zone: add Z or an offset", path)
-    return (instant - _EPOCH) // timedelta(microseconds=1)
+    microseconds = (instant - _EPOCH) // _US
+    if not _FIRST_US <= microseconds <= _LAST_US:
+        raise ContractError("lies outside the years 1 to 9999 of UTC", path)
+    return microseconds
 
 
 def _column(spec: ColumnSpec, value: Value | None) -> Column:

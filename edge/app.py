@@ -4,6 +4,7 @@ Stopping drains: no new connections, answers finished, spool written.
 """
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -36,6 +37,7 @@ __all__ = ["ENDPOINTS", "create_app", "serve"]
 BACKLOG = 2048
 DRAIN_S = 10
 _SWITCH_S = 0.0005
+_OLDEST = 2
 _log = logging.getLogger("edgewise")
 
 
@@ -57,6 +59,7 @@ def app_of(node: Node, transport: Transport | None) -> Starlette:
 
 def serve(config: Config) -> None:
     """Serves a node until SIGTERM or SIGINT."""
+    gc.callbacks.append(spare_the_old)
     sys.setswitchinterval(_SWITCH_S)  # requests wait no longer than this for threads that load, sync and spool
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it would tell every poll
@@ -75,6 +78,12 @@ def serve(config: Config) -> None:
     server = uvicorn.Server(settings)
     _end_calmly(server)
     server.run([listening])
+
+
+def spare_the_old(phase: str, info: dict[str, int]) -> None:
+    """What survived a full collection is not walked again: bundles and features live long, and requests would wait."""
+    if phase == "stop" and info["generation"] == _OLDEST:
+        gc.freeze()
 
 
 def _listening(config: Config) -> socket.socket:

@@ -57,7 +57,7 @@ class FeedFile:
         items = [delta for delta in page.deltas if delta.table != VISITOR]
         with self._turn, self._database:
             self._keep(page, visitors, items, now)
-        self.cursor, self.answered_at = page.cursor, now
+            self.cursor, self.answered_at = page.cursor, now
         return _after(loaded, before, ((delta.entity, packed) for delta, packed in visitors), items, page.cursor)
 
     def rebased(self, loaded: LoadedBundle) -> Snapshot:

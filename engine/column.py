@@ -4,7 +4,7 @@ The layout is `contracts.catalog.ColumnData`'s. Columns are immutable: a change 
 or rules.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -68,27 +68,18 @@ class Column:
 
     @cached_property
     def value_at(self) -> Callable[[int], Value]:
-        """Gives the stored value of a row, whatever its status."""
-        match self.type:
-            case ValueType.STRING:
-                return lambda row: self.dictionary[self.values.item(row)]
-            case ValueType.STRINGS:
-                return lambda row: tuple([self.dictionary[code] for code in self.values[self._span(row)].tolist()])
-            case ValueType.NUMBERS:
-                return self._map_at
-            case _:
-                return self.values.item
-
-    def _span(self, row: int) -> slice:
-        if self.offsets is None:
-            raise NotRunnableError("a list column lacks its offsets")
-        return slice(int(self.offsets[row]), int(self.offsets[row + 1]))
-
-    def _map_at(self, row: int) -> dict[str, float]:
-        if self.numbers is None:
-            raise NotRunnableError("a map column lacks its numbers")
-        span = self._span(row)
-        return {self.dictionary[c]: float(v) for c, v in zip(self.values[span], self.numbers[span], strict=True)}
+        """Gives the stored value of a row, whatever its status. It holds the arrays, not the column: no cycle."""
+        values, words = self.values, self.dictionary
+        if self.type is ValueType.STRING:
+            return lambda row: words[values.item(row)]
+        if self.type not in (ValueType.STRINGS, ValueType.NUMBERS):
+            return values.item
+        offsets, numbers = self.offsets, self.numbers
+        if offsets is not None and self.type is ValueType.STRINGS:
+            return lambda row: tuple([words[code] for code in values[_span(offsets, row)].tolist()])
+        if offsets is None or numbers is None:
+            raise NotRunnableError("a column of lists or maps lacks its offsets or numbers")
+        return lambda row: _map(words, values, numbers, _span(offsets, row))
 
 
 def read_column(data: ColumnData, rows: int, *, is_live: bool = False) -> Column:
@@ -107,6 +98,15 @@ def read_column(data: ColumnData, rows: int, *, is_live: bool = False) -> Column
     column = Column(data.type, values, status, data.dictionary, offsets, numbers, is_live=is_live)
     _check_layout(column, rows)
     return column
+
+
+def _span(offsets: NDArray[np.int64], row: int) -> slice:
+    return slice(offsets.item(row), offsets.item(row + 1))
+
+
+def _map(words: Sequence[str], codes: Array, numbers: NDArray[np.float64], span: slice) -> dict[str, float]:
+    pairs = zip(codes[span].tolist(), numbers[span].tolist(), strict=True)
+    return {words[code]: number for code, number in pairs}
 
 
 def _check_layout(column: Column, rows: int) -> None:

@@ -215,4 +215,7 @@ def _groups(slot: LoadedSlot, ranked: Ranked) -> tuple[Array, NDArray[np.bool_] 
     batch = ranked.batch
     column = batch.table.columns[slot.spec.diversity.column]
     errors = unreadable(column, batch.rows, batch.scope.now)
-    return column.values.take(batch.rows), None if errors is None else np.logical_not(errors)
+    groups: Array = column.values.take(batch.rows)
+    if groups.dtype == np.float64:  # NaN is unlike itself, and yet one group
+        _, groups = np.unique(groups, return_inverse=True)
+    return groups, None if errors is None else np.logical_not(errors)

@@ -145,7 +145,8 @@ class LoadedFallback:
 class LoadedSlot:
     """One slot, ready to run. `spec` says what it is; the rest are its rules, planned.
 
-    `reads_scores`: what its models say is read by their names, in what runs after scoring.
+    `guard_reads` are the columns of those guardrails that read the item alone. `reads_scores`: what its models say is
+    read by their names, in what runs after scoring.
     """
 
     spec: SlotSpec

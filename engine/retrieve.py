@@ -48,13 +48,24 @@ def retrieve(slot: LoadedSlot, scope: Scope, snapshot: Snapshot) -> Retrieved:
 
 def _united(found: Sequence[Rows], quotas: Sequence[int], cap: int) -> Rows:
     """Each row once, sorted. Over the cap, quotas go first, then earlier generators and their earlier rows."""
+    possible = [rows[:cap] for rows in found]  # what stands behind them can never be among the first
+    if sum(map(len, possible)) <= cap:
+        return _distinct(np.concatenate(possible)) if possible else np.zeros(0, dtype=np.int64)
     once: dict[int, None] = {}
-    for rows, quota in zip(found, quotas, strict=True):
+    for rows, quota in zip(possible, quotas, strict=True):
         once.update(dict.fromkeys(rows[:quota].tolist()))
-    for rows in found:
+    for rows in possible:
         if len(once) >= cap:
             break
-        once.update(dict.fromkeys(rows[:cap].tolist()))  # what stands behind them can never be among the first
-    rows = np.fromiter(islice(once, cap), dtype=np.int64)
+        once.update(dict.fromkeys(rows.tolist()))
+    chosen = np.fromiter(islice(once, cap), dtype=np.int64)
+    chosen.sort()
+    return chosen
+
+
+def _distinct(rows: Rows) -> Rows:
+    """Each row once, sorted; three times as fast as `np.unique` for so few."""
     rows.sort()
-    return rows
+    is_new = np.ones(len(rows), dtype=np.bool_)
+    np.not_equal(rows[1:], rows[:-1], out=is_new[1:])
+    return rows[is_new]

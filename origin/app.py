@@ -78,8 +78,7 @@ async def follow(origin: Origin) -> None:
         except (EdgewiseError, OSError) as error:
             origin.problem = f"the bundle's file is not in use, the one before is: {error}"
         else:
-            if declared is not None:
-                origin.declared, origin.problem = declared, ""
+            origin.declared, origin.problem = declared or origin.declared, ""
 
 
 def serve(config: Config) -> None:

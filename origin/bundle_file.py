@@ -25,23 +25,25 @@ class Declared:
 
 
 class BundleFile:
-    """The file that the config names, and how it looked when it was last read."""
+    """The file that the config names, and how it looked when it was last read with success."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._seen: _Stamp | None = None
+        self._read: _Stamp | None = None
 
     def read(self) -> Declared:
         """What it declares. Raises `EdgewiseError` or `OSError`. Blocks."""
-        self._seen = self._stamp()
+        stamp = self._stamp()
         bundle = read_file(self._config.bundle.read_bytes())
         batch, key = self._config.batch, self._config.secrets.pseudonym_key
         plan = None if batch is None else publication.plan_of(bundle, batch, key)
-        return Declared(bundle.revision, folding.folding_of(bundle), plan)
+        declared = Declared(bundle.revision, folding.folding_of(bundle), plan)
+        self._read = stamp
+        return declared
 
     def changed(self) -> Declared | None:
-        """What it declares now; None while it is the file that was last read. Raises as `read` does. Blocks."""
-        return None if self._stamp() == self._seen else self.read()
+        """What it declares now; None while it is the file that is in use. Raises as `read` does. Blocks."""
+        return None if self._stamp() == self._read else self.read()
 
     def _stamp(self) -> _Stamp:
         about = self._config.bundle.stat()

@@ -78,7 +78,7 @@ def _read_case(name: str, value: Value, sources: Sources, ids: Ids, broken: Coll
     if case.has("slot") == case.has("rule"):
         log.append(say.no_subject(value.key, name))
         return None
-    if slot in broken or (rule is not None and broken and sources.rules[rule].table is None):
+    if slot in broken or (rule is not None and broken and sources.rules[rule].table not in sources.tables):
         return None
     if slot is not None:
         return read_slot_case(heading, slot, case, sources, ids[sources.slots[slot].spec.table])

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from contracts.fallback import ANY
-from contracts.features import Status, ValueType
+from contracts.features import ValueType
 from contracts.slots import Weights
 from engine.column import Column
 from engine.policies.policy import FLOOR, Field, Mask, Params, Policy, Step, Values, certain, shared
+from engine.programs.gathering import unreadable
 from engine.programs.values import Batch
 
 _SECOND = 1_000_000
@@ -43,14 +44,11 @@ def _under(key: str, column: Column, batch: Batch) -> Values:
 
 def _is_readable(spec: Weights, column: Column, batch: Batch) -> Mask:
     rows, now = batch.rows, batch.scope.now
-    is_readable = np.ones(len(rows), dtype=np.bool_)
-    if column.status is not None:
-        is_readable &= column.status[rows] <= Status.DEFAULT
-    if column.as_of is not None:
+    errors = unreadable(column, rows, now)
+    is_readable = np.ones(len(rows), dtype=np.bool_) if errors is None else np.logical_not(errors)
+    if spec.max_age_s is not None and column.as_of is not None:
         as_of = column.as_of[rows]
-        is_readable &= as_of <= now
-        if spec.max_age_s is not None:
-            is_readable &= (as_of == 0) | (now - as_of <= spec.max_age_s * _SECOND)  # 0: came with the bundle
+        is_readable &= (as_of == 0) | (now - as_of <= spec.max_age_s * _SECOND)  # 0: came with the bundle
     return is_readable
 
 

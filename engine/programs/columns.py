@@ -119,7 +119,7 @@ class _Steps:
         return _kept(self._strict(function, node.args, kind) or by_row, self.keys[place])
 
     def _key(self, node: Node) -> str | None:
-        """What equal expressions of a bundle share; None for what reads scores or variables, or is too rare."""
+        """What equal expressions share; None for what reads scores or variables, and for tests, macros and lists."""
         match node:
             case Const():
                 return f"{node.type} {node.value!r}"

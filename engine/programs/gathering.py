@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contracts.errors import MissingError
-from contracts.features import Status, ValueType
+from contracts.features import Root, Status, ValueType
 from engine.column import Column
 from engine.programs.arrays import some, union
 from engine.programs.values import Batch, ColumnStep, ColumnValues, Lists, Mask, Operand, Texts
@@ -36,13 +36,14 @@ def score_of_column(model: str) -> ColumnStep:
 
 def item_column(name: str) -> ColumnStep:
     """A column step that reads one column of the batch's rows, once per batch."""
+    key = f"{Root.ITEM}.{name}"
 
     def step(batch: Batch) -> Operand:
-        found = batch.gathered.get(name)
+        found = batch.gathered.get(key)
         if found is None:
             column = batch.table.columns[name]
             found = (_gathered(column, batch.rows), unreadable(column, batch.rows, batch.scope.now))
-            batch.gathered[name] = found
+            batch.gathered[key] = found
         return found
 
     return step

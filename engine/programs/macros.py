@@ -1,9 +1,9 @@
 """The macros of the rule language: what runs an expression of its own for each element of a list or map.
 
 One table by name; how the rounds are made and counted stands in `rounds`. The compiler recognises a macro's expansion
-and lowers it to one node, so nothing here grows a list by copying it, and how often a body may run is known
-beforehand. An error of one round is absorbed by `all` and
-`exists` when another round settles the answer, as CEL defines; everywhere else it is the macro's error.
+and lowers it to one node, so nothing here grows a list by copying it, and how often a body may run is known beforehand.
+An error of one round is absorbed by `all` and `exists` when another round settles the answer, as CEL defines;
+everywhere else it is the macro's error.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -64,6 +64,12 @@ def test_a_slot_file_that_is_wrong_is_not_judged_further_and_the_others_are(tea:
     assert SHELF in problems
 
 
+def test_a_slot_without_a_table_leaves_no_case_of_its_rules_to_read(tea: Path) -> None:
+    (tea / "tests/rules.toml").write_text("[c]\nrule = 'in_stock'\nexpect = { value = true }\n")
+    edit(tea / "slots/for-you.toml", 'table = "teas"\n', "")
+    assert "E105" in codes(found(tea))
+
+
 @pytest.mark.parametrize("text", [b"kind = 'choice\n", b"kind = '\xff'\n"], ids=["no TOML", "no UTF-8"])
 def test_a_slot_file_that_cannot_be_read_is_still_a_slot(tea: Path, text: bytes) -> None:
     (tea / "slots/delivery.toml").write_bytes(text)

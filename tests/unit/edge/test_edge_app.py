@@ -1,13 +1,14 @@
 """The composition: tasks run while the app is served, and one that breaks is told of."""
 
 import asyncio
+import gc
 from pathlib import Path
 
 import pytest
 from simulator import SimulatedEdge, SimulatedOrigin, until
 
 from contracts.controls import Controls
-from edge.app import ENDPOINTS, app_of, create_app, running
+from edge.app import ENDPOINTS, app_of, create_app, running, spare_the_old
 from edge.config import Config, ConfigError
 from edge.node import Clock, Node
 
@@ -59,6 +60,14 @@ def test_an_app_is_made_from_a_config_alone(edge: SimulatedEdge) -> None:
             pass
 
     asyncio.run(story())
+
+
+def test_what_a_full_collection_left_is_not_walked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    frozen: list[str] = []
+    monkeypatch.setattr(gc, "freeze", lambda: frozen.append("once"))
+    for phase, generation in (("start", 2), ("stop", 0), ("stop", 1), ("stop", 2)):
+        spare_the_old(phase, {"generation": generation})
+    assert frozen == ["once"]
 
 
 def test_an_unknown_transport_names_those_there_are(edge: SimulatedEdge, tmp_path: Path) -> None:

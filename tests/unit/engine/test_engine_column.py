@@ -1,3 +1,6 @@
+import gc
+import weakref
+
 import numpy as np
 import pytest
 from builders import column
@@ -63,3 +66,17 @@ def test_a_list_column_without_offsets_cannot_be_read() -> None:
         Column(ValueType.STRINGS, np.zeros(1, dtype=np.int32), dictionary=("a",)).value_at(0)
     with pytest.raises(NotRunnableError, match="numbers"):
         Column(ValueType.NUMBERS, np.zeros(1, dtype=np.int32), dictionary=("a",)).value_at(0)
+
+
+@pytest.mark.parametrize("kind", list(ValueType))
+def test_a_column_that_was_replaced_is_gone_at_once(kind: ValueType) -> None:
+    sample: dict[ValueType, Value] = {ValueType.STRING: "a", ValueType.STRINGS: ("a",), ValueType.NUMBERS: {"a": 1.0}}
+    read = read_column(column(kind, [sample.get(kind, 1)]), 1)
+    assert read.value_at(0) is not None
+    gone = weakref.ref(read)
+    gc.disable()
+    try:
+        del read
+        assert gone() is None
+    finally:
+        gc.enable()

@@ -1,5 +1,6 @@
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from engine.explore import Drawn, explore
 from engine.load import LoadedBundle
 from engine.programs.values import Batch
 from engine.rerank import Ranked
+from engine.snapshot import Table
 
 EPSILON = PolicySpec(name="epsilon", params={"epsilon": 0.6})
 KINDS: list[Value | None] = ["x", "x", "y", "x", "y"]
@@ -114,6 +116,15 @@ def test_a_value_of_the_future_is_not_limited() -> None:
 def test_numbers_can_be_limited_too() -> None:
     loaded = Shop(slots=(slot(size=5, diversity=Diversity(column="stock", at_most=2)),)).load()
     assert answer(loaded) == "ab"
+
+
+def test_what_is_no_number_is_one_group() -> None:
+    nan = float("nan")
+    loaded = Shop(slots=(slot(size=5, diversity=Diversity(column="margin", at_most=1)),)).load()
+    chosen, sound = loaded.slots["shelf"], batch(loaded)
+    margin = replace(sound.table.columns["margin"], values=np.array([nan, nan, 1.0, nan, 2.0]), status=None)
+    odd = Batch(sound.scope, Table("products", {**sound.table.columns, "margin": margin}), sound.rows)
+    assert explore(chosen, chosen.policy, Ranked(odd, np.arange(5.0)), "s", ()).rows == (4, 3, 2)
 
 
 def test_a_value_takes_the_best_without_a_draw() -> None:

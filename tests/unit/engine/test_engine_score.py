@@ -101,8 +101,8 @@ def test_what_was_read_before_scoring_is_not_read_again() -> None:
     given = batch(loaded, "a", "b")
     assert columns_rule(loaded).run(given).values.tolist() == [100, 200]
     scored = score(loaded.slots["shelf"], Tier.MODEL, given)
-    assert set(scored.batch.gathered) == {"price"}
-    assert scored.batch.gathered["price"] is given.gathered["price"]
+    assert set(scored.batch.gathered) == {"item.price"}
+    assert scored.batch.gathered["item.price"] is given.gathered["item.price"]
 
 
 def columns_rule(loaded: LoadedBundle) -> ColumnRule:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -93,6 +94,42 @@ def test_a_file_that_cannot_be_used_changes_nothing_and_is_told(
         put(config, write_file(with_views(bundle)))
         await until(origin, lambda: origin.problem == "")
         assert origin.declared.revision == with_views(bundle).revision
+
+    served(origin, story, monkeypatch)
+
+
+def test_a_file_that_was_not_there_for_a_moment_leaves_no_problem(
+    config: Config, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    origin, aside = app.open_origin(config), config.bundle.with_suffix(".aside")
+
+    async def story() -> None:
+        os.replace(config.bundle, aside)
+        await until(origin, lambda: origin.problem != "")
+        os.replace(aside, config.bundle)
+        await until(origin, lambda: origin.problem == "")
+        assert origin.declared.revision == bundle.revision
+
+    served(origin, story, monkeypatch)
+
+
+def test_a_file_that_could_not_be_read_once_is_tried_again(
+    config: Config, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    origin, failures = app.open_origin(config), [OSError("input/output error")]
+    read = Path.read_bytes
+
+    def faulty(path: Path) -> bytes:
+        if path == config.bundle and failures:
+            raise failures.pop()
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", faulty)
+
+    async def story() -> None:
+        put(config, write_file(with_views(bundle)))
+        await until(origin, lambda: origin.declared.revision == with_views(bundle).revision)
+        assert not failures
 
     served(origin, story, monkeypatch)
 
