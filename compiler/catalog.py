@@ -156,7 +156,9 @@ class _Reading:
     def column(self, spec: ColumnSpec, rows: Sequence[_Row]) -> ColumnData:
         """One column, encoded; what is wrong with its cells is noted."""
         if spec.name not in self._header:
-            return encoded(spec.type, [], [])
+            count = len(rows) if _comes_by_feed(spec) else 0
+            empty = Status.MISSING if spec.default is None else Status.DEFAULT
+            return encoded(spec.type, [spec.default] * count, [empty] * count)
         at = self._header.index(spec.name)
         cells = [row.cells[at] for row in rows]
         read, default = READERS[spec.type], spec.default
@@ -210,8 +212,9 @@ class _Reading:
             self._problems.append(catalog_messages.no_header(start))
             return False
         header, table = rows[0].cells, self._table.name
-        declared = [spec.name for spec in self._table.columns if spec.name not in self._table.cooccurrences]
-        missing = [name for name in declared if name not in header]
+        own = [spec for spec in self._table.columns if spec.name not in self._table.cooccurrences]
+        declared = [spec.name for spec in own]
+        missing = [spec.name for spec in own if spec.name not in header and not _comes_by_feed(spec)]
         unknown = [name for name in header if name not in declared]
         self._header = header
         self._problems += [catalog_messages.column_missing(start, table, name, unknown) for name in missing]
@@ -253,6 +256,11 @@ class _Reading:
 
     def _line(self, number: int) -> str:
         return self._lines[number - 1].rstrip("\r\n") if number <= len(self._lines) else ""
+
+
+def _comes_by_feed(spec: ColumnSpec) -> bool:
+    """Whether a column need not stand in the file: until the feed brings values, reading it says so."""
+    return spec.is_live and (spec.is_nullable or spec.default is not None)
 
 
 def _start(line: str, at: int) -> int:

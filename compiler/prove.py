@@ -34,16 +34,17 @@ class _Reading:
 def prove(sources: Sources, rules: Mapping[str, Rule], catalog: Catalog) -> Iterator[Problem]:
     """Everything that does not hold of a bundle."""
     for feature in sources.features:
-        yield from _permission(feature)
+        yield from _permission(feature, sources.experiments.unit)
     for slot in sources.slots.values():
         yield from _consent(slot, sources, rules)
         yield from plain_problems(slot, sources, rules, catalog)
         yield from _candidates(slot, catalog.ids[slot.spec.table])
 
 
-def _permission(feature: FeatureSource) -> Iterator[Problem]:
-    name = f"{feature.spec.root}.{feature.spec.name}"
-    if feature.spec.purpose is None and feature.spec.root is not Root.REQUEST:
+def _permission(feature: FeatureSource, unit: str | None) -> Iterator[Problem]:
+    """A feature that names units is none that slots read, and may have no purpose."""
+    name, is_unit = f"{feature.spec.root}.{feature.spec.name}", feature.spec.name == unit
+    if feature.spec.purpose is None and feature.spec.root is not Root.REQUEST and not is_unit:
         yield proof_messages.without_purpose(feature.where, name)
     if feature.allowed_because is None:
         return

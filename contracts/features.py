@@ -68,9 +68,10 @@ class FoldSpec(Contract, frozen=True, omit_defaults=True):
     """A fold over events, run by edge and origin from `engine.folds`. New arguments may be added with defaults.
 
     `event` is the event type it folds; `key` and `value` are what it reads of each event: `item` (the id),
-    `item.<column>`, `slot` or `data.<name>`; `limit` bounds how many keys or entries are kept (the oldest go
-    first). Folds of caps take the exposures of one `slot`, count for `within_s` seconds, and, when they restart, do so
-    from the last exposure instead of the first. Its digest keys the state, so a changed fold starts afresh.
+    `item.<column>`, `slot` or `data.<name>`; `limit` bounds how many keys or entries are kept (the oldest go first).
+    An event of type `undone_by` takes one such event back, one of type `emptied_by` all of them. Folds of caps take the
+    exposures of one `slot`, count for `within_s` seconds, and, when they restart, do so from the last exposure instead
+    of the first. Its digest keys the state, so a changed fold starts afresh.
     """
 
     fold: str
@@ -79,6 +80,8 @@ class FoldSpec(Contract, frozen=True, omit_defaults=True):
     value: str | None = None
     window: FoldWindow = FoldWindow.VISIT
     limit: int = 50
+    undone_by: str | None = None
+    emptied_by: str | None = None
     slot: str | None = None
     within_s: int | None = None
     restarts: bool = False

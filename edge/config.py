@@ -122,9 +122,11 @@ def read_secrets(path: Path) -> Secrets:
         pseudonym_key = _key(file.pseudonym, "$.pseudonym")
         qa_key = None if file.qa is None else _key(file.qa, "$.qa")
     except OSError as error:
-        raise ConfigError(f"no secrets at {path} ({error.strerror}): `edgewise init` makes them") from None
+        raise ConfigError(
+            f"no secrets at {path} ({error.strerror}): `edgewise dev` makes .edgewise/<bundle>/secrets.json"
+        ) from None
     except ContractError as error:
-        raise ConfigError(f"{path} is not a secrets file: {error}. Move it away; `edgewise init` makes one") from None
+        raise ConfigError(f"{path} is not a secrets file: {error}. Move it away; `edgewise dev` makes one") from None
     return Secrets(
         cookie_kid=file.cookie.kid,
         cookie_keys=keys,

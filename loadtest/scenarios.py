@@ -9,6 +9,7 @@ from pathlib import Path
 
 from contracts.codec import Contract, decode_json, encode_json
 from contracts.errors import EdgewiseError
+from edge.intake import MAX_EVENTS
 from loadtest.open_loop import Call
 
 VISITS = Path("bundles/storefront/data/visits.jsonl")
@@ -48,8 +49,9 @@ def visit_calls(visit: Visit) -> list[Call]:
     for item in visit.items:
         body = {"events": [_event(visit, "add_to_cart", item)], "decide": {"page": "home"}}
         calls.append(Call(path, encode_json(body), headers))
-    purchases = {"events": [_event(visit, "purchase", item) for item in visit.items]}
-    return [*calls, Call(path, encode_json(purchases), headers)]
+    purchases = [_event(visit, "purchase", item) for item in visit.items]
+    parts = [purchases[start : start + MAX_EVENTS] for start in range(0, len(purchases), MAX_EVENTS)]
+    return [*calls, *(Call(path, encode_json({"events": part}), headers) for part in parts)]
 
 
 def _headers(visit: Visit) -> dict[str, str]:

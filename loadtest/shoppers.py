@@ -37,6 +37,9 @@ def main(words: list[str] | None = None) -> int:
     options = _options(words)
     try:
         answers = _shop(options)
+    except httpx.HTTPStatusError as error:
+        print(f"{error.request.url} answered {error.response.status_code}: {error.response.text}", file=sys.stderr)
+        return 4
     except (EdgewiseError, httpx.HTTPError, OSError) as error:
         print(f"{error}\nIs `make run` up, and is {options.edge} its edge?", file=sys.stderr)
         return 4

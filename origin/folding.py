@@ -52,7 +52,7 @@ def folding_of(bundle: Bundle) -> Folding:
 def fold(connection: Connection, folding: Folding, events: Iterable[StoredEvent]) -> int:
     """Moves the states of the events' visitors and publishes what changed. Returns the number of deltas."""
     by_visitor: dict[str, list[StoredEvent]] = defaultdict(list)
-    types = {spec.fold.event for spec in folding.specs if spec.fold}
+    types = {each for spec in folding.specs if spec.fold for each in folds.events_of(spec.fold)}
     for event in events:
         if event.visitor is not None and event.event.type in types:
             by_visitor[event.visitor].append(event)

@@ -87,6 +87,16 @@ def fold_without_key(where: Where, fold: str) -> Problem:
     )
 
 
+def fold_not_undone(where: Where, fold: str, folds: Collection[str]) -> Problem:
+    """A fold that forgets single events, and so cannot take one back."""
+    return problem("E118", where, f"fold `{fold}` cannot be undone", f"{listed(folds)} can; or use `emptied_by`")
+
+
+def fold_moved_twice(where: Where, fold: str, event: str) -> Problem:
+    """An event that would do two things to one fold."""
+    return problem("E118", where, f"event `{event}` stands twice in fold `{fold}`", "name each event once")
+
+
 def bad_selector(where: Where, name: str) -> Problem:
     """Something that no event has."""
     return problem(

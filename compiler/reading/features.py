@@ -11,7 +11,7 @@ from compiler.reading import fields, names
 from compiler.reading.fields import Fields, Log, Reader
 from compiler.reading.values import anything, value_of
 from contracts.features import FeatureSpec, FoldSpec, FoldWindow, OnExpired, Root, ValueType
-from engine.folds import FOLDS
+from engine.folds import FOLDS, events_of
 
 _ON_EXPIRED = fields.member(OnExpired, "value of `on_expired`")
 _CLOSED = fields.distinct(fields.many(fields.text))
@@ -93,6 +93,8 @@ def _fold_reader(kind: ValueType | None, columns: set[str]) -> Reader[FoldSpec]:
             value=fold.take("value", _selector(columns), None),
             window=fold.take("window", fields.member(FoldWindow, "window"), FoldWindow.VISIT),
             limit=fold.take("limit", fields.whole(1, _MOST_ENTRIES), 50),
+            undone_by=fold.take("undone_by", fields.text, None),
+            emptied_by=fold.take("emptied_by", fields.text, None),
         )
         fold.close()
         _check_fold(fold, spec, kind, log)
@@ -109,6 +111,12 @@ def _check_fold(fold: Fields, spec: FoldSpec, kind: ValueType | None, log: Log) 
         log.append(misfit.fold_of_another_type(fold.where("fold"), spec.fold, kind, sorted(entry.types)))
     if entry.has_key and not fold.has("key"):
         log.append(misfit.fold_without_key(fold.where("fold"), spec.fold))
+    if spec.undone_by is not None and entry.undo is None:
+        undoable = sorted(name for name in _DECLARED if FOLDS[name].undo is not None)
+        log.append(misfit.fold_not_undone(fold.where("undone_by"), spec.fold, undoable))
+    events = events_of(spec)
+    if repeated := [each for each in events if events.count(each) > 1]:
+        log.append(misfit.fold_moved_twice(fold.where("event"), spec.fold, repeated[0]))
 
 
 def _selector(columns: set[str]) -> Reader[str]:

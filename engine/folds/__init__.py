@@ -18,7 +18,7 @@ from engine.folds.recency import RECENCY
 from engine.folds.sum import SUM
 from engine.hashing import content_digest
 
-__all__ = ["FOLDS", "Fold", "FoldEvent", "advance", "begin_visit", "fold_digest", "read"]
+__all__ = ["FOLDS", "Fold", "FoldEvent", "advance", "begin_visit", "events_of", "fold_digest", "read"]
 
 FOLDS: dict[str, Fold] = {fold.name: fold for fold in (COUNT, SUM, LAST_N, COUNT_BY_KEY, RECENCY, EXPOSURES)}
 _DIGEST_DIGITS = 16
@@ -34,9 +34,14 @@ def advance(specs: Sequence[FeatureSpec], states: Mapping[str, Value], event: Fo
     """The states after an event. Pass only the specs whose purposes are granted; features may share a state."""
     after = dict(states)
     for digest, fold in _folds_of(specs).items():
-        if fold.event == event.type:
-            after[digest] = FOLDS[fold.fold].step(_state(fold, states), event, fold)
+        if event.type in events_of(fold):
+            after[digest] = _moved(fold, _state(fold, states), event)
     return after
+
+
+def events_of(fold: FoldSpec) -> tuple[str, ...]:
+    """The types of events that move a fold."""
+    return tuple([each for each in (fold.event, fold.undone_by, fold.emptied_by) if each is not None])
 
 
 def read(specs: Sequence[FeatureSpec], states: Mapping[str, Value], now: int) -> dict[str, Value]:
@@ -52,6 +57,15 @@ def begin_visit(specs: Sequence[FeatureSpec], states: Mapping[str, Value]) -> di
     """The states with which a new visit starts: folds of the last visit, and folds nobody declares, are gone."""
     known = _folds_of(specs)
     return {key: states[key] for key in states if key in known and known[key].window is not FoldWindow.VISIT}
+
+
+def _moved(spec: FoldSpec, state: Value, event: FoldEvent) -> Value:
+    fold = FOLDS[spec.fold]
+    if event.type == spec.event:
+        return fold.step(state, event, spec)
+    if event.type == spec.undone_by and fold.undo is not None:
+        return fold.undo(state, event, spec)
+    return fold.initial
 
 
 def _folds_of(specs: Sequence[FeatureSpec]) -> dict[str, FoldSpec]:

@@ -8,4 +8,8 @@ def _step(state: Value, _event: FoldEvent, _spec: FoldSpec) -> Value:
     return state + 1 if isinstance(state, int) else 1
 
 
-COUNT = Fold("count", frozenset({ValueType.INT}), False, 0, _step, lambda state, _now: state)
+def _undo(state: Value, _event: FoldEvent, _spec: FoldSpec) -> Value:
+    return max(0, state - 1) if isinstance(state, int) else 0
+
+
+COUNT = Fold("count", frozenset({ValueType.INT}), False, 0, _step, lambda state, _now: state, _undo)

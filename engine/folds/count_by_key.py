@@ -17,8 +17,21 @@ def _step(state: Value, event: FoldEvent, spec: FoldSpec) -> Value:
     total = counts.pop(key, 0.0) + number
     if math.isfinite(total):
         counts[key] = total
+    return _state(counts, spec)
+
+
+def _undo(state: Value, event: FoldEvent, spec: FoldSpec) -> Value:
+    """What is left at zero or below is gone: it was never there, or is no longer."""
+    key, number, counts = key_of(event, spec), number_of(event, spec), _read(state, 0)
+    if key not in counts or number is None:
+        return state
+    counts[key] -= number
+    return _state({known: count for known, count in counts.items() if known != key or count > 0.0}, spec)
+
+
+def _state(counts: dict[str, float], spec: FoldSpec) -> Value:
     kept = list(counts.items())[-spec.limit :]
-    return tuple(text for known, count in kept for text in (known, repr(count)))
+    return tuple([text for known, count in kept for text in (known, repr(count))])
 
 
 def _read(state: Value, _now: int) -> dict[str, float]:
@@ -26,4 +39,4 @@ def _read(state: Value, _now: int) -> dict[str, float]:
     return {key: float(number) for key, number in zip(entries[::2], entries[1::2], strict=True)}
 
 
-COUNT_BY_KEY = Fold("count_by_key", frozenset({ValueType.NUMBERS}), True, (), _step, _read)
+COUNT_BY_KEY = Fold("count_by_key", frozenset({ValueType.NUMBERS}), True, (), _step, _read, _undo)

@@ -26,7 +26,8 @@ class FoldEvent:
 class Fold:
     """One entry of `FOLDS`. `types` are the feature types it can be read as; `has_key` tells that it needs a key.
 
-    `read` gets the state and now in microseconds. `is_declared` False: bundles do not declare it, the compiler adds it.
+    `read` gets the state and now in microseconds; `undo` takes an event back, None: nothing can. `is_declared` False:
+    bundles do not declare it, the compiler adds it.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Fold:
     initial: Value
     step: Callable[[Value, FoldEvent, FoldSpec], Value]
     read: Callable[[Value, int], Value]
+    undo: Callable[[Value, FoldEvent, FoldSpec], Value] | None = None
     is_declared: bool = True
 
 

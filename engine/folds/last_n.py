@@ -11,4 +11,9 @@ def _step(state: Value, event: FoldEvent, spec: FoldSpec) -> Value:
     return (key, *(known for known in state if known != key))[: spec.limit]
 
 
-LAST_N = Fold("last_n", frozenset({ValueType.STRINGS}), True, (), _step, lambda state, _now: state)
+def _undo(state: Value, event: FoldEvent, spec: FoldSpec) -> Value:
+    key = key_of(event, spec)
+    return tuple([known for known in state if known != key]) if isinstance(state, tuple) else state
+
+
+LAST_N = Fold("last_n", frozenset({ValueType.STRINGS}), True, (), _step, lambda state, _now: state, _undo)

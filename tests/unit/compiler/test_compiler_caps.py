@@ -183,6 +183,7 @@ def test_a_unit_that_the_feed_tells_reaches_the_bundle(folder: Path) -> None:
     change(folder, "edgewise.toml", 'name = "tea"', 'name = "tea"\nunit = "profile"')
     change(folder, "edgewise.toml", "[visitor.orders]", PROFILE % "")
     assert load(build(folder).bundle).experiments.unit == "profile"
+    assert [problem.code for problem in check(folder).warnings if "profile" in problem.message] == []
 
 
 def problems_of(folder: Path) -> list[str]:

@@ -41,6 +41,20 @@ def values_of(catalog: Catalog, name: str) -> list[object]:
     return [column.value_at(row) for row in range(catalog.schema.tables[0].rows)]
 
 
+def test_what_comes_by_feed_and_may_be_empty_need_not_stand_in_the_file(tmp_path: Path) -> None:
+    more = (
+        ColumnSpec(name="chance", type=ValueType.DOUBLE, is_live=True, is_nullable=True),
+        ColumnSpec(name="chances", type=ValueType.NUMBERS, is_live=True, default={}),
+    )
+    catalog, problems = read(tmp_path, "id,title,price\na,A,1\nb,B,2\n", *more)
+    assert problems == []
+    assert column_of(catalog, "chance").status_at(1, 0) is Status.MISSING
+    assert column_of(catalog, "chances").status_at(1, 0) is Status.DEFAULT
+    assert values_of(catalog, "chances") == [{}, {}]
+    _, problems = read(tmp_path, "id,title,price\na,A,1\n", ColumnSpec(name="c", type=ValueType.INT, is_live=True))
+    assert [problem.code for problem in problems] == ["E304"]
+
+
 def test_rows_are_sorted_by_id_and_columns_typed(tmp_path: Path) -> None:
     more = (
         ColumnSpec(name="caffeine", type=ValueType.DOUBLE),

@@ -203,6 +203,18 @@ CASES = [
         ["E111 feature `orders` is spelled almost like `Orders_`"],
     ),
     ("edgewise.toml", "[visitor.orders]", "[visitor.in]", ["E110 `in` cannot name a feature"]),
+    (
+        "edgewise.toml",
+        'event = "add_to_cart", key',
+        'event = "add_to_cart", emptied_by = "add_to_cart", key',
+        ["E118 event `add_to_cart` stands twice in fold `last_n`"],
+    ),
+    (
+        "edgewise.toml",
+        'fold = "last_n", event = "add_to_cart", key = "item", window = "visit", limit = 20',
+        'fold = "recency", event = "add_to_cart", undone_by = "drop"',
+        ["E118 fold `recency` does not give strings", "E118 fold `recency` cannot be undone"],
+    ),
     ("edgewise.toml", 'key = "item.kind"', 'key = "visit"', ["E118 a fold cannot read `visit` of its event"]),
     ("slots/for-you.toml", 'table = "teas"', 'table = "tea"', ["E112 unknown table: `tea`"]),
     (

@@ -69,7 +69,7 @@ def test_bad_flags_say_what_to_mend(secrets: Path, flags: list[str], said: str) 
 
 
 def test_missing_secrets_say_who_makes_them(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="`edgewise init` makes them"):
+    with pytest.raises(ConfigError, match=r"`edgewise dev` makes \.edgewise/<bundle>/secrets\.json"):
         read_secrets(tmp_path / "none.json")
 
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from contracts.features import FeatureSpec, FoldSpec, FoldWindow, Root, Value, ValueType
 from engine.folds import FoldEvent, advance, begin_visit, fold_digest, read
 
@@ -30,6 +32,30 @@ def test_sum_reads_the_item_or_the_data_and_keeps_money_whole() -> None:
     assert after(spec("sum", ValueType.DOUBLE, value="data.x"), event(x=1.5), event(x=True), event(x="2")) == 1.5
     assert after(spec("sum", ValueType.DOUBLE), event(), event()) == 2.0
     assert after(spec("sum", ValueType.DOUBLE, value="data.x"), event(x=1e308), event(x=1e308)) == 1e308
+
+
+def test_what_is_undone_or_emptied_is_gone() -> None:
+    words = {"undone_by": "out", "emptied_by": "paid"}
+    into, paid = [event("a"), event("b"), event("a")], replace(event(), type="paid")
+    out = replace(event("a"), type="out")
+    for fold, kind, how, in_all, less in (
+        ("count", ValueType.INT, {}, 3, 2),
+        ("sum", ValueType.INT, {"value": "item.price"}, 750, 500),
+        ("last_n", ValueType.STRINGS, {"key": "item"}, ("a", "b"), ("b",)),
+        ("count_by_key", ValueType.NUMBERS, {"key": "item"}, {"a": 2.0, "b": 1.0}, {"a": 1.0, "b": 1.0}),
+    ):
+        cart = spec(fold, kind, **how, **words)
+        assert after(cart, *into) == in_all
+        assert after(cart, *into, out) == less
+        assert after(cart, *into, paid) == after(cart)
+        assert after(cart, *into, paid, event("b")) == after(cart, event("b"))
+    counts = spec("count_by_key", ValueType.NUMBERS, key="item", **words)
+    assert after(counts, *into, out, out) == {"b": 1.0}
+    assert after(counts, event("b"), out) == {"b": 1.0}
+    assert after(spec("count", ValueType.INT, **words), out) == 0
+    assert after(spec("recency", ValueType.DOUBLE, emptied_by="paid"), event(), paid) == after(
+        spec("recency", ValueType.DOUBLE)
+    )
 
 
 def test_last_n_keeps_each_key_once_newest_first() -> None:

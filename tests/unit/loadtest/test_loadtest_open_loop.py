@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from ports import free_port
 
 from contracts.codec import decode_json
@@ -65,6 +66,12 @@ def test_a_visit_opens_the_page_fills_the_cart_and_buys() -> None:
         ["purchase", "purchase"],
     ]
     assert len({event["id"] for body in bodies for event in body["events"]}) == 4
+
+
+def test_a_large_purchase_goes_in_parts_that_the_edge_takes() -> None:
+    calls = visit_calls(replace(VISIT, items=tuple(str(number) for number in range(122))))
+    bodies = [decode_json(call.body, dict) for call in calls[-2:]]
+    assert [len(body["events"]) for body in bodies] == [100, 22]
 
 
 def test_without_data_it_says_what_to_do(tmp_path: Path) -> None:
