@@ -41,9 +41,10 @@ def page_of(text: str) -> dict[str, Json]:
     }
 
 
-def nudge(kind: str = "incentive", text: str = "2 off if you finish today", code: str = "TODAY2") -> Json:
+def nudge(kind: str = "incentive", text: str = "$2 off if you finish today", code: str = "TODAY2") -> Json:
     """One line for who leaves a cart behind."""
-    props = {"title": text, "body": text, "kind": kind, "code": code if kind == "incentive" else ""}
+    props: Json = {"title": text, "body": text, "kind": kind, "code": code if kind == "incentive" else ""}
+    props["off"] = 200 if kind == "incentive" else 0
     return decision("nudge", answer=[kind], props=props, why=text, decision_id="r1.nudge")
 
 

@@ -86,10 +86,28 @@ def test_one_more_of_a_line_is_told_without_a_slot(open_cart: Open, edge: Edge) 
     assert (event["item"], event.get("slot")) == ("1", None)
 
 
+def test_the_last_one_of_a_line_goes_with_the_same_request(open_cart: Open, edge: Edge) -> None:
+    page = open_cart()
+    page.get_by_role("button", name="One Bananas less").click()
+    expect(page.locator(".nudge")).to_have_attribute("data-kind", "reminder")
+    page.get_by_role("button", name="One Bananas less").click()
+    edge.wait_for(lambda: edge.events("clear_from_cart"))
+    told = [[event["type"] for event in asked.body["events"]] for asked in edge.requests("/v1/events")]
+    assert told == [["remove_from_cart"], ["remove_from_cart", "clear_from_cart"]]
+    assert all("decide" in asked.body for asked in edge.requests("/v1/events"))
+
+
+def test_an_offer_whose_worth_is_unknown_counts_at_the_till(open_cart: Open) -> None:
+    page = open_cart(TWO.replace('"code": ""', '"code": "FRESH20"'))
+    expect(page.locator("#cart-code")).to_have_text("FRESH20, at the till")
+    expect(page.locator("#cart-total")).to_have_text("$7.56")
+
+
 def test_an_incentive_is_used_once(open_cart: Open, edge: Edge) -> None:
     page = open_cart()
     page.get_by_role("button", name="Use it").click()
-    expect(page.locator("#cart-code")).to_contain_text("TODAY2")
+    expect(page.locator("#cart-code")).to_have_text("TODAY2 \u2212$2.00")
+    expect(page.locator("#cart-total")).to_have_text("$5.56")
     expect(page.get_by_role("button", name="In your basket")).to_be_disabled()
     edge.wait_for(lambda: edge.events("take_offer"))
     taken = edge.events("take_offer")[0]
@@ -111,6 +129,7 @@ def test_an_order_is_told_line_by_line(open_cart: Open, edge: Edge) -> None:
     assert [event["item"] for event in edge.events("purchase")] == ["1", "2"]
     expect(page.locator("#cart-count")).to_have_text("0")
     expect(page.locator("#cart-empty")).to_be_visible()
+    expect(page.locator(".company")).to_be_hidden()
 
 
 def test_plain_slots_leave_the_pages_own_words(visit: Open, edge: Edge) -> None:

@@ -169,7 +169,7 @@ def test_the_panel_says_what_was_decided_and_how(visit: Open, edge: Edge) -> Non
 
 def test_a_new_visitor_is_asked_with_equal_buttons(visit: Open, edge: Edge) -> None:
     page = decided(visit())
-    buttons = page.locator("#consent button")
+    buttons = page.locator("#consent .choices button")
     styles = buttons.evaluate_all(
         """(all) => all.map((one) => [one.offsetWidth, one.offsetHeight].concat(
             ["color", "backgroundColor", "fontWeight"].map((name) => getComputedStyle(one)[name])))"""
@@ -181,6 +181,25 @@ def test_a_new_visitor_is_asked_with_equal_buttons(visit: Open, edge: Edge) -> N
     expect(page.locator("#consent")).to_be_hidden()
     edge.wait_for(lambda: edge.requests("/v1/consent"))
     assert edge.requests("/v1/consent")[0].body == {"granted": ["offers"], "opted_out": False}
+
+
+def test_privacy_choices_show_what_holds_and_close_without_a_change(visit: Open, edge: Edge) -> None:
+    page = decided(visit())
+    page.get_by_label("Choose offers").check()
+    page.get_by_role("button", name="Close without a change").click()
+    expect(page.locator("#consent")).to_be_hidden()
+    page.locator("#privacy-open").click()
+    expect(page.get_by_label("Choose offers")).not_to_be_checked()
+    page.get_by_role("button", name="Allow both").click()
+    expect(page.locator("#privacy-state")).to_have_text("You allow: personalisation and offers.")
+    page.locator("#privacy-open").click()
+    expect(page.get_by_label("Choose offers")).to_be_checked()
+    page.keyboard.press("Escape")
+    expect(page.locator("#consent")).to_be_hidden()
+    page.locator("#privacy-open").click()
+    page.get_by_role("button", name="No, thanks").click()
+    expect(page.locator("#privacy-state")).to_contain_text("You allow nothing")
+    assert len(edge.requests("/v1/consent")) == 2
 
 
 def test_personalising_can_be_stopped_and_forgotten(visit: Open, edge: Edge) -> None:
@@ -199,6 +218,11 @@ def test_a_household_can_be_chosen(visit: Open, edge: Edge) -> None:
     page.wait_for_url("**/?as=208")
     decided(page)
     assert edge.requests("/v1/decide")[-1].query == {"as": "208"}
+
+
+def test_a_household_that_is_not_in_the_list_is_named(visit: Open, edge: Edge) -> None:
+    page = decided(visit("?as=17"))
+    expect(page.locator("#household-choice option:checked")).to_have_text("Household 17")
 
 
 def test_a_zip_code_is_told_as_context(visit: Open, edge: Edge) -> None:

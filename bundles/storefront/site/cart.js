@@ -15,7 +15,7 @@
       <svg viewBox="0 0 48 48" aria-hidden="true"><use href="glyphs.svg#${NUDGES[props.kind]}"/></svg>
       <div><h2>${props.title}</h2><p>${props.body}</p></div>
       ${props.code ? html`<button class="button" type="button" data-act="take" data-key="take" data-item="${answer[0]}"
-        data-code="${props.code}" ${isTaken ? html`disabled` : ""}>${isTaken ? "In your basket" : "Use it"}</button>` : ""}
+        data-code="${props.code}" data-off="${props.off}" ${isTaken ? html`disabled` : ""}>${isTaken ? "In your basket" : "Use it"}</button>` : ""}
       ${whyOf(why, "nudge")}
     </section>`;
   });
@@ -33,18 +33,21 @@
 
   const sum = (lines, part) => lines.reduce((total, { props, quantity }) => total + part(props) * quantity, 0);
 
-  onBasket(({ lines, code }) => {
+  onBasket(({ lines, code, off }) => {
     const held = Object.values(lines);
     const count = sum(held, () => 1);
+    const total = sum(held, (props) => props.price);
+    const less = Math.min(off, total);
     const saved = sum(held, ({ price, was }) => Math.max(0, was - price));
     put("#cart-lines", Object.entries(lines).map(line));
     document.documentElement.style.setProperty("--lines", held.length);
     find("#cart-size").textContent = count === 1 ? "1 item" : `${count} items`;
-    find("#cart-total").textContent = price(sum(held, (props) => props.price));
+    find("#cart-total").textContent = price(total - less);
     find("#cart-saved").textContent = price(saved);
     find("#cart-empty").hidden = count > 0;
+    find(".company").hidden = count === 0;
     find("#checkout").disabled = count === 0;
-    find("#cart-code").textContent = code || "none";
+    find("#cart-code").textContent = !code ? "none" : off ? `${code} −${price(less)}` : `${code}, at the till`;
   });
 
   acts.more = ({ dataset }) => changeBasket(dataset.item, 1);

@@ -51,7 +51,7 @@
   edgewise.component("ask", (_, { props, why, answer }) => {
     if (!props.question || !props.answers?.length) return undefined;
     return html`<section class="ask">
-      <div><h2>${props.question}</h2><p>${why ?? "Your answer is used for what you see here, and for nothing else."}</p></div>
+      <div><h2>${props.question}</h2><p>${why ?? "We ask one question per visit, and none twice."}</p></div>
       <div class="answers" role="group" aria-label="${props.question}">${props.answers.map((text) => html`
         <button type="button" data-act="answer" data-item="${answer[0]}" data-question="${props.key}" data-answer="${text}">${text}</button>`)}
       </div>
@@ -74,7 +74,7 @@
     say(`Nothing from ${DEPARTMENTS[aisle] ?? "there"} on your shelf right now`);
   };
   acts.answer = ({ dataset: { item, question, answer } }) => {
-    say("Thank you. What you see here now follows your answer");
+    say("Thank you. Your answer is noted");
     edgewise.track("answer", { item, slot: "ask", data: { key: question, answer } }, { decide: true });
   };
 

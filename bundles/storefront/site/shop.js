@@ -15,6 +15,7 @@ const shop = (() => {
 
   document.body.insertAdjacentHTML("beforeend", `
     <section class="consent" id="consent" aria-labelledby="consent-title" hidden>
+      <button class="close" type="button" data-close aria-label="Close without a change">&#215;</button>
       <div>
         <h2 id="consent-title">May we choose what you see?</h2>
         <p>If you allow it, we use what you look at and buy here to pick your shelf and your offers. Nothing is sold or shared. The shop works either way.</p>
@@ -62,9 +63,9 @@ const shop = (() => {
     [/pepper(?!oni)/, "pepper"], [/grape/, "grapes"], [/berr/, "berry"],
     [/salad|lettuce|greens|broccoli|cabbage|spinach|celery|cucumber/, "greens"],
     [/juice|citrus|orange|lemonade/, "juice"], [/apple|melon|stone fruit|pear|fruit|jam|jelly/, "fruit"],
-    [/ice cream|novelt|frozen (dessert|pie|fruit)|sherb/, "frozen"], [/pizza/, "pizza"], [/egg/, "eggs"],
+    [/ice cream|novelt|frozen (appetizer|dessert|pie|fruit)|sherb/, "frozen"], [/pizza/, "pizza"], [/egg/, "eggs"],
     [/yogurt|sour cream|pudding/, "yogurt"], [/cheese/, "cheese"], [/milk|cream|butter|margarin|dairy/, "milk"],
-    [/cat |dog|pet|kitty|bird/, "pet"], [/baby (food|care|wipe)|diaper|infant/, "baby"], [/coffee|tea\b|teas|cocoa/, "coffee"],
+    [/\bcats? |(?<!hot )\bdogs?\b|\bpets?\b|kitty|bird/, "pet"], [/baby (food|care|wipe)|diaper|infant/, "baby"], [/coffee|tea\b|teas|cocoa/, "coffee"],
     [/beer|ale\b|ales|wine|liquor|spirit/, "spirits"], [/drink|soda|water|cola|isotonic|mixer/, "drinks"],
     [/seafood|fish|shrimp|tuna|salmon/, "seafood"], [/chicken|poultry|turkey|wings/, "chicken"],
     [/bacon|sausage|hot dog|lunchmeat|frank|ham\b|deli meat/, "sausage"], [/beef|pork|lamb|veal|meat|steak/, "meat"],
@@ -136,7 +137,7 @@ const shop = (() => {
 
   const BASKET = `basket.${visitorAs ?? ""}`;
   const basketViews = [];
-  const basket = { lines: {}, code: "", ...JSON.parse(sessionStorage.getItem(BASKET) ?? "{}") };
+  const basket = { lines: {}, code: "", off: 0, ...JSON.parse(sessionStorage.getItem(BASKET) ?? "{}") };
 
   function changeBasket(id, step, slot) {
     const item = known.get(id)?.props ?? basket.lines[id].props;
@@ -144,13 +145,17 @@ const shop = (() => {
     if (quantity > 0) basket.lines[id] = { props: item, quantity };
     else delete basket.lines[id];
     drawBasket();
-    if (step < 0) return edgewise.track("remove_from_cart", { item: id });
+    if (step < 0) {
+      const told = edgewise.track("remove_from_cart", { item: id }, { decide: true });
+      if (quantity <= 0) edgewise.track("clear_from_cart", { item: id }); // goes in the same request
+      return told;
+    }
     say(`${item.title} is in your basket`);
     return edgewise.track("add_to_cart", { item: id, slot, data: { quantity: 1, price: item.price } }, { decide: true });
   }
 
   function emptyBasket() {
-    Object.assign(basket, { lines: {}, code: "" });
+    Object.assign(basket, { lines: {}, code: "", off: 0 });
     drawBasket();
   }
 
@@ -221,6 +226,7 @@ const shop = (() => {
     const { choice } = edgewise;
     const isOff = navigator.globalPrivacyControl || choice?.opted_out;
     find("#consent").hidden = Boolean(choice || isOff || visitorAs);
+    tickGranted();
     find("#opt-out").disabled = Boolean(isOff);
     find("#privacy-state").textContent = navigator.globalPrivacyControl
       ? "Your browser asks for privacy (Global Privacy Control), so nothing here is chosen for you."
@@ -228,7 +234,27 @@ const shop = (() => {
         ? "Personalising is off. You see the page that everyone sees."
         : choice?.granted.length
           ? `You allow: ${choice.granted.join(" and ")}.`
-          : "";
+          : choice
+            ? "You allow nothing: you see the page that everyone sees."
+            : "";
+  }
+
+  // What holds now: a household of the demonstration allows both until somebody chooses otherwise.
+  function tickGranted() {
+    const { choice } = edgewise;
+    const granted = navigator.globalPrivacyControl ? [] : choice?.granted ?? (visitorAs ? PURPOSES : []);
+    for (const box of document.querySelectorAll("[name=purpose]")) box.checked = granted.includes(box.value);
+  }
+
+  function openConsent() {
+    tickGranted();
+    find("#consent").hidden = false;
+    find("#consent .close").focus();
+  }
+
+  function closeConsent() {
+    find("#consent").hidden = true;
+    find("#privacy-open").focus({ preventScroll: true });
   }
 
   function choose(kind) {
@@ -292,8 +318,8 @@ const shop = (() => {
     },
     why: (button) => button.setAttribute("aria-expanded", button.getAttribute("aria-expanded") !== "true"),
     take: (button) => {
-      const { item, code } = button.dataset;
-      basket.code = code;
+      const { item, code, off } = button.dataset;
+      Object.assign(basket, { code, off: Number(off ?? 0) });
       button.disabled = true;
       button.textContent = "In your basket";
       drawBasket();
@@ -307,10 +333,13 @@ const shop = (() => {
     if (!button) return;
     if (button.dataset.consent) choose(button.dataset.consent);
     else if (button.dataset.act) acts[button.dataset.act](button);
+    else if (button.closest("#consent")) closeConsent();
     else button.closest("dialog").close();
   });
   document.addEventListener("keydown", ({ key }) => {
-    if (key === "Escape") document.querySelectorAll(".why[aria-expanded=true]").forEach((why) => why.setAttribute("aria-expanded", false));
+    if (key !== "Escape") return;
+    document.querySelectorAll(".why[aria-expanded=true]").forEach((why) => why.setAttribute("aria-expanded", false));
+    if (!find("#consent").hidden && !find("dialog[open]")) closeConsent();
   });
   for (const dialog of document.querySelectorAll("dialog")) {
     dialog.addEventListener("click", ({ target }) => target === dialog && dialog.close());
@@ -321,7 +350,7 @@ const shop = (() => {
       find("#panel").showModal();
     });
   }
-  find("#privacy-open").addEventListener("click", () => (find("#consent").hidden = false));
+  find("#privacy-open").addEventListener("click", openConsent);
   find("#opt-out").addEventListener("click", () => {
     shownIds = null;
     edgewise.consent({ optedOut: true });
@@ -342,7 +371,9 @@ const shop = (() => {
     const response = await fetch("households.json").catch(() => null);
     if (!response?.ok) return;
     const { households } = await response.json();
-    put("#household-choice", [{ id: "", title: "A new visitor" }, ...households].map(({ id, title }) => html`
+    const isListed = !visitorAs || households.some(({ id }) => id === visitorAs);
+    const own = isListed ? [] : [{ id: visitorAs, title: `Household ${visitorAs}` }];
+    put("#household-choice", [{ id: "", title: "A new visitor" }, ...own, ...households].map(({ id, title }) => html`
       <option value="${id}" ${id === (visitorAs ?? "") ? html`selected` : ""}>${title}</option>`));
     find("#household").dataset.state = "shown";
   }
