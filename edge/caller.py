@@ -64,7 +64,7 @@ def identify(node: Node, live: Live, scope: Scope) -> Caller:
         is_new=bool(granted) and state.visitor != kept.visitor,
         is_gpc=is_gpc,
         is_bot=is_bot,
-        qa=_override(node, cookies),
+        qa=_override(node, live, cookies),
     )
 
 
@@ -113,9 +113,13 @@ def _unit(node: Node, live: Live, visitor: str, now: int) -> str:
     return str(known.value) if known is not None and known.as_of <= now else ""
 
 
-def _override(node: Node, cookies: str) -> Override | None:
+def _override(node: Node, live: Live, cookies: str) -> Override | None:
     token = cookie_value(cookies, qa.COOKIE)
-    return None if token is None else qa.verified(node.config.secrets.qa_key, token, node.clock.now_us())
+    if token is None:
+        return None
+    override = qa.verified(node.config.secrets.qa_key, token, node.clock.now_us())
+    qa.check_arms(override, live.loaded.experiments)
+    return override
 
 
 def _granted(kept: VisitorState, live: Live, household: str | None) -> tuple[str, ...]:

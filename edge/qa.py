@@ -10,6 +10,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 
 from contracts.codec import Contract, decode, encode
 from contracts.decision import Override
+from contracts.experiments import ExperimentSpec
 from edge.wire import ForbiddenError
 
 COOKIE = "ew-qa"
@@ -45,6 +46,14 @@ def verified(key: bytes | None, text: str, now: int) -> Override:
     if now >= token.expires_at:
         raise _refused("it has expired")
     return token.override
+
+
+def check_arms(override: Override, spec: ExperimentSpec) -> None:
+    """Raises `ForbiddenError` for an arm that the bundle lacks: its bearer would take what chance gives for it."""
+    known = {each.name: [arm.name for arm in each.arms] for each in spec.experiments}
+    for experiment, arm in override.arms.items():
+        if arm not in known.get(experiment, ()):
+            raise _refused(f"the bundle in use has no arm {experiment}={arm}")
 
 
 def _refused(why: str) -> ForbiddenError:

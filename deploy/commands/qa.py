@@ -1,8 +1,8 @@
 """`edgewise qa`.
 
 examples:
-  edgewise qa --secrets .edgewise/secrets.json --arm hero-exploration=curious
-  edgewise qa --held-out --hours 2
+  edgewise qa --secrets .edgewise/storefront/secrets.json --arm hero-exploration=curious
+  edgewise qa --secrets .edgewise/storefront/secrets.json --held-out --hours 2
 
 Prints a token. A browser that sends it in cookie `ew-qa` is shown what the token names, and is left out of measurement.
 """
@@ -21,9 +21,7 @@ _MAX_HOURS = 24.0 * 30
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the words after `qa`."""
-    parser.add_argument(
-        "--secrets", type=Path, default=Path(".edgewise/secrets.json"), help="the edge's secrets (%(default)s)"
-    )
+    parser.add_argument("--secrets", type=Path, required=True, help="the edge's secrets")
     parser.add_argument(
         "--arm", action="append", default=[], metavar="EXPERIMENT=ARM", help="the arm to be in; may be repeated"
     )

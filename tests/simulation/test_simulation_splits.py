@@ -219,6 +219,21 @@ def test_a_token_that_does_not_hold_is_refused_with_the_reason(edge: SimulatedEd
     play(story)
 
 
+@pytest.mark.parametrize("arms", [{"x": "nobody"}, {"y": "control"}])
+def test_a_token_for_an_arm_that_the_bundle_lacks_is_refused(divided: SimulatedEdge, arms: dict[str, str]) -> None:
+    async def story() -> None:
+        async with divided.run() as node:
+            await node.turns()
+            headers = {"Cookie": f"{COOKIE}={token(arms=arms)}"}
+            answer = await node.client.post("/v1/decide?as=5", json={"page": "home"}, headers=headers)
+            assert answer.status_code == 403
+            (named,) = [f"no arm {experiment}={arm}" for experiment, arm in arms.items()]
+            assert named in answer.json()["detail"]
+            assert not node.node.recent._records
+
+    play(story)
+
+
 def test_a_node_without_the_key_takes_no_token(edge: SimulatedEdge) -> None:
     async def story() -> None:
         async with edge.run() as node:
