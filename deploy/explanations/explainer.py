@@ -88,6 +88,9 @@ class Explainer:
             catalog = self._catalogs.at(record.revision, record.cursor)
         except MissingDeltaError as error:
             return None, str(error)
+        table = self._loaded[record.revision].slots[made.decision.slot].spec.table
+        if unknown := [item for item in items if item not in catalog.tables[table].row_of]:
+            raise ContractError(f"table {table} has no item {unknown[0]}", "--candidate")
         problem = f"the record does not hold {', '.join(record.masked)}" if record.masked else ""
         return details(self._loaded[record.revision], record, catalog, made, items), problem
 

@@ -73,6 +73,11 @@ def test_a_decision_is_told_in_full(shop: Path, loaded: LoadedBundle, capsys: py
     assert "    viewed = none" in [line.partition(" (")[0] for line in lines[at:]]
 
 
+def test_an_item_that_the_catalog_lacks_is_an_error(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = explained(shop, capsys, "--decision", "r1.for-you", "--candidate", "nope", code=2)
+    assert "table teas has no item nope" in said
+
+
 def test_a_blocked_candidate_is_told_with_its_blocker(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lines = explained(shop, capsys, "--decision", "r1.for-you", "--candidate", "t-15").splitlines()
     assert "t-15 was retrieved by no generator" in lines  # the feed says that it is sold out
