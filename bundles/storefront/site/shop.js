@@ -72,7 +72,7 @@ const shop = (() => {
     [/pasta|noodle|macaroni|spaghetti|rice|dinner mix/, "pasta"], [/cereal|oat|granola|breakfast|pancake/, "cereal"],
     [/bread|bun|roll|bagel|tortilla(?!.*chip)|dough/, "bread"], [/cake|donut|sweet goods|pie|pastr|muffin|baking mix/, "cake"],
     [/chip|snack|cracker|pretzel|popcorn|nuts/, "snacks"], [/candy|chocolate|cookie|gum|dessert|sugar/, "sweets"],
-    [/soup|bean|vegetables? shelf|canned|hispanic|broth|stew/, "can"], [/tissue|towel|napkin|paper|wrap|bags?\b/, "paper"],
+    [/soup|bean|vegetables? shelf|canned|hispanic|broth|stew/, "can"], [/tissue|towel|napkin|paper|wrap|bags\b/, "paper"],
     [/clean|laundry|dish|air care|bleach|detergent|broom/, "household"],
     [/vitamin|cold and flu|first aid|analgesic|health|antacid|diet/, "health"],
     [/hair|makeup|soap|deodorant|shav|oral|skin|hand|facial|feminine/, "beauty"],
