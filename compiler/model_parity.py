@@ -13,11 +13,11 @@ import numpy as np
 
 from compiler.diagnostics import CompileError, Problem, model_messages
 from compiler.export import Exported, place_of
-from compiler.exporters.forest import Forest, from_graph
 from contracts.bundle import ParityCertificate
 from contracts.errors import ScoringError
 from engine.column import Array
 from engine.scorers import Scorer
+from engine.scorers.forest import Forest, read_forest
 
 BOUND = 1e-5
 SAMPLES = 256
@@ -60,7 +60,7 @@ def certify(parities: Sequence[Parity], exported: Sequence[Exported]) -> tuple[P
 
 def compare(exported: Exported) -> Parity:
     """Runs both on all rows. Where the native model refuses NaN, so must ONNX, unless that NaN can never arrive."""
-    rows = probe_rows(exported.native.ranges, from_graph(exported.graph))
+    rows = probe_rows(exported.native.ranges, read_forest(exported.graph))
     native = exported.native.predict(rows.astype(np.float64))
     onnx = _scores(exported.scorer, rows, native)
     distance = np.abs(onnx - native) / np.maximum(1.0, np.abs(native))

@@ -48,13 +48,13 @@ def guard(slot: LoadedSlot, batch: Batch, exposures: Exposures = _NO_EXPOSURES) 
     return Guarded(_capped(slot, batch, blockers, exposures) if slot.caps else batch, blockers, expired)
 
 
-def item_guards(slot: LoadedSlot, scope: Scope, table: Table) -> _Places | None:
-    """Which guardrail reading the item alone blocks first, by its place in the slot, for all rows of a table.
+def item_guards(slot: LoadedSlot, scope: Scope, table: Table, rows: Rows) -> _Places:
+    """Which guardrail reading the item alone blocks each row first, by its place in the slot.
 
-    Where none does, the number of guardrails. None where nothing may be kept.
+    Where none does, the number of guardrails.
     """
     make = partial(_first_of_items, slot, scope, table)
-    return table.by_row(f"guards of {slot.spec.name}", slot.guard_reads, scope.now, make)
+    return table.by_row(f"guards of {slot.spec.name}", slot.guard_reads, scope.now, rows, make)
 
 
 def held_by(computed: Computed) -> NDArray[np.bool_]:
@@ -65,8 +65,7 @@ def held_by(computed: Computed) -> NDArray[np.bool_]:
 
 def _first_blockers(slot: LoadedSlot, batch: Batch) -> tuple[_Places, ExpiredError | None]:
     """The place of each candidate's first blocker. All guardrails are asked of all: a few rows more cost little."""
-    kept = item_guards(slot, batch.scope, batch.table)
-    first = _first_of_items(slot, batch.scope, batch.table, batch.rows) if kept is None else kept.take(batch.rows)
+    first = item_guards(slot, batch.scope, batch.table, batch.rows)
     expired: ExpiredError | None = None
     for at, rule in enumerate(slot.guards):
         if rule.item_reads is None:

@@ -4,13 +4,13 @@ What arrived malformed is a `ContractError`, what this engine cannot run a `NotR
 Slots and their rules are loaded in `engine.load_slots`; here stand the sections themselves.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TypeVar
 
 import numpy as np
 
-from contracts.bundle import FORMAT_VERSION, Bundle, Manifest, ModelSet
+from contracts.bundle import FORMAT_VERSION, Bundle, Manifest, ModelSet, ModelSpec
 from contracts.catalog import ID, CatalogSchema, ColumnData, ColumnSpec, TableSpec
 from contracts.codec import encode
 from contracts.errors import NotRunnableError
@@ -39,6 +39,7 @@ from engine.loaded import (
     LoadedSlot,
 )
 from engine.scorers import SCORERS, Scorer
+from engine.scorers.prebound import Prebound, prebind
 from engine.snapshot import Snapshot, Table
 from engine.warm import warm
 
@@ -94,13 +95,15 @@ def _parts(bundle: Bundle) -> Parts:
     catalog = bundle.read("catalog", CatalogSchema)
     models = _read_or(bundle, "models", ModelSet(models=()))
     fallbacks = _read_or(bundle, "fallbacks", FallbackTable(now=0, slots=()))
+    scorers = list(_scorers(bundle, models))
     return Parts(
         schema=schema,
         catalog=catalog,
         tables={spec.name: _table(bundle, spec) for spec in catalog.tables},
         rules=_rules(bundle),
         models={model.name: model for model in models.models},
-        scorers=_scorers(bundle, models),
+        scorers={model.name: scorer for model, _, scorer in scorers},
+        forests=_forests(scorers),
         fallbacks={table.slot: table for table in fallbacks.slots},
     )
 
@@ -188,13 +191,16 @@ def _check_ids(table: Table) -> None:
         raise NotRunnableError("ids are not unique, or not in the order of their UTF-8 bytes")
 
 
-def _scorers(bundle: Bundle, models: ModelSet) -> Mapping[str, Scorer]:
-    scorers: dict[str, Scorer] = {}
+def _scorers(bundle: Bundle, models: ModelSet) -> Iterator[tuple[ModelSpec, bytes, Scorer]]:
     for model in models.models:
         if model.output not in _OUTPUTS or model.scorer not in SCORERS:
             raise NotRunnableError(f"models: {model.name} needs {model.scorer} giving {model.output}, unknown here")
         graph = bundle.sections.get(f"model/{model.name}")
         if graph is not None:
             with _section(f"model/{model.name}"):
-                scorers[model.name] = SCORERS[model.scorer](graph, len(model.inputs), model.output)
-    return scorers
+                yield model, graph, SCORERS[model.scorer](graph, len(model.inputs), model.output)
+
+
+def _forests(scorers: Iterable[tuple[ModelSpec, bytes, Scorer]]) -> Mapping[str, Prebound]:
+    made = {model.name: prebind(graph, len(model.inputs), scorer) for model, graph, scorer in scorers}
+    return {name: forest for name, forest in made.items() if forest is not None}

@@ -12,11 +12,12 @@ from contracts.errors import NotRunnableError
 from contracts.fallback import SlotFallback
 from contracts.features import FeatureSchema, Root
 from contracts.rule_ir import Form, Has, Read, Rule, RuleIR
-from engine.loaded import Calibration, ColumnRule, LoadedGuard, LoadedInput, LoadedModel
+from engine.loaded import Calibration, ColumnRule, LoadedGuard, LoadedInput, LoadedModel, Places
 from engine.programs.columns import plan_columns
 from engine.programs.plan import plan_request
 from engine.programs.values import RequestProgram
 from engine.scorers import Scorer
+from engine.scorers.prebound import Prebound
 from engine.snapshot import Table
 from engine.why import plan_why
 
@@ -37,6 +38,7 @@ class Parts:
     rules: RuleIR
     models: Mapping[str, ModelSpec]
     scorers: Mapping[str, Scorer]
+    forests: Mapping[str, Prebound]
     fallbacks: Mapping[str, SlotFallback]
     planned: dict[tuple[str, str], LoadedModel] = field(default_factory=dict)
 
@@ -112,16 +114,27 @@ def load_model(parts: Parts, name: str, table: str) -> LoadedModel:
 
 
 def _model(parts: Parts, spec: ModelSpec, inputs: tuple[LoadedInput, ...]) -> LoadedModel:
-    """The model, knowing which of its inputs can be kept for a whole table, and what columns they read."""
-    reads = {place: parts.item_reads(each.rule) for place, each in enumerate(spec.inputs) if each.missing != "refuse"}
-    kept = {place: columns for place, columns in reads.items() if columns}
     return LoadedModel(
         spec,
         inputs,
+        _places(parts, spec, inputs),
         parts.scorers.get(spec.name),
+        parts.forests.get(spec.name),
         _calibration(spec),
+    )
+
+
+def _places(parts: Parts, spec: ModelSpec, inputs: tuple[LoadedInput, ...]) -> Places:
+    """Which inputs can be kept for a whole table, and what columns they read; which are the same for all candidates."""
+    reads = {place: parts.item_reads(each.rule) for place, each in enumerate(spec.inputs) if each.missing != "refuse"}
+    kept = {place: columns for place, columns in reads.items() if columns}
+    of_request = [place for place, each in enumerate(inputs) if place not in kept and each.once is not None]
+    of_pairs = [place for place, each in enumerate(inputs) if place not in kept and each.once is None]
+    return Places(
         of_items=np.array(list(kept), dtype=np.int64),
-        of_others=tuple(place for place in range(len(inputs)) if place not in kept),
+        of_request=np.array(of_request, dtype=np.int64),
+        of_pairs=np.array(of_pairs, dtype=np.int64),
+        others=tuple(sorted((place, at) for places in (of_request, of_pairs) for at, place in enumerate(places))),
         item_reads=tuple(sorted({column for columns in kept.values() for column in columns})),
     )
 

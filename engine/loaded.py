@@ -1,7 +1,7 @@
 """A bundle made ready to run: rules planned, models loaded, names looked up. `engine.load` builds it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 import numpy as np
@@ -17,6 +17,7 @@ from engine.kinds import Kind
 from engine.policies import LoadedWeights, Params, Policy
 from engine.programs.values import ColumnProgram, RequestProgram, Scope
 from engine.scorers import Scorer
+from engine.scorers.prebound import Prebound
 from engine.snapshot import Snapshot, Table
 
 Rows: TypeAlias = NDArray[np.int64]
@@ -67,20 +68,35 @@ class Calibration:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Places:
+    """Where inputs stand in a model's rows: those that the item alone decides, those that are the same for all
+    candidates, and those of pairs, which is the rest.
+
+    `others` are the last two in order, each with its place among its like. Those of items read `item_reads` of their
+    table, and never refuse.
+    """
+
+    of_items: Rows
+    of_request: Rows
+    of_pairs: Rows
+    others: tuple[tuple[int, int], ...]
+    item_reads: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class LoadedModel:
     """A model with its inputs planned for one table. `scorer` is None where the bundle carries no graph for it.
 
-    `calibration` maps outputs of the graph to scores, None: they are the scores. `of_items` are the places of inputs
-    that read the item alone, its columns `item_reads`, and never refuse; `of_others` are the rest.
+    `prebound` is the same model as a prebound forest, None where it is none. `calibration` maps outputs of the graph
+    to scores, None: they are the scores.
     """
 
     spec: ModelSpec
     inputs: tuple[LoadedInput, ...]
+    places: Places
     scorer: Scorer | None
+    prebound: Prebound | None = None
     calibration: Calibration | None = None
-    of_items: Rows = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
-    of_others: tuple[int, ...] = ()
-    item_reads: tuple[str, ...] = ()
 
 
 class LoadedGenerator(Protocol):

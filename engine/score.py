@@ -1,7 +1,8 @@
 """Score: inputs -> one float32 matrix -> one score per candidate and model; or the static score of tier `rules`.
 
-float32 exists here alone. Training assembles its rows with `matrix` too: there is no second formula. All models of a
-slot score, or none: a tier `model` with half of its scores would be a third tier.
+float32 exists here and in scorers alone. Training assembles its rows with `matrix` too: there is no second formula. A
+prebound forest takes the same inputs in three parts: of the item, of the request, of both. All models of a slot score,
+or none: a tier `model` with half of its scores would be a third tier.
 """
 
 from collections.abc import Mapping
@@ -16,9 +17,12 @@ from contracts.decision import Tier
 from contracts.errors import ExpiredError, RuleError, ScoringError
 from engine.loaded import LoadedInput, LoadedModel, LoadedSlot, Rows
 from engine.programs.values import Batch, Computed, RequestProgram, Scope
+from engine.scorers.prebound import Masks, Prebound
 from engine.snapshot import Table
 
 _Scores: TypeAlias = NDArray[np.float64]
+_Inputs: TypeAlias = NDArray[np.float32]
+_FEWEST_BOUND = 12  # with fewer candidates the graph itself is faster; the scores are the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,37 +62,54 @@ def by_model(model: LoadedModel, batch: Batch) -> _Scores:
     """What a model says of each candidate, calibrated. Raises `ScoringError`, or `RuleError` for a refusing input."""
     if model.scorer is None:
         raise NoModelError(f"model {model.spec.name} is not loaded")
-    scores = model.scorer.score(matrix(model, batch))
+    if model.prebound is None or len(batch.rows) < _FEWEST_BOUND:
+        scores = model.scorer.score(matrix(model, batch))
+    else:
+        scores = _by_forest(model, model.prebound, batch)
     line = model.calibration
     return scores if line is None else np.interp(scores, line.outputs, line.probabilities)
 
 
-def matrix(model: LoadedModel, batch: Batch) -> NDArray[np.float32]:
-    """The model's inputs, one row per candidate. Raises `RuleError` for an erroring input that refuses.
-
-    What reads no item is computed once, and what reads nothing else is kept for the whole table.
-    """
-    filled = np.empty((len(batch.rows), len(model.inputs)), dtype=np.float32)
-    kept = item_inputs(model, batch.scope, batch.table)
-    if kept is not None:
-        filled[:, model.of_items] = kept.take(batch.rows, axis=0)
-    places = range(len(model.inputs)) if kept is None else model.of_others
-    with np.errstate(over="ignore"):  # what float32 cannot hold is infinite to the model, as in training
-        for place in places if len(batch.rows) else ():
-            each = model.inputs[place]
-            if each.once is None:
-                _fill(filled, place, each, batch)
-            else:
-                filled[:, place] = _once(each, each.once, batch.scope)
+def matrix(model: LoadedModel, batch: Batch) -> _Inputs:
+    """The model's inputs, one row per candidate. Raises `RuleError` for an erroring input that refuses."""
+    places, filled = model.places, np.empty((len(batch.rows), len(model.inputs)), dtype=np.float32)
+    filled[:, places.of_items] = item_inputs(model, batch.scope, batch.table, batch.rows)
+    filled[:, places.of_request], pairs = _other_inputs(model, batch)
+    filled[:, places.of_pairs] = pairs.T
     return filled
 
 
-def item_inputs(model: LoadedModel, scope: Scope, table: Table) -> NDArray[np.float32] | None:
-    """The inputs that only items decide, for all rows of a table; None where nothing may be kept."""
-    if not len(model.of_items):
-        return None
+def item_inputs(model: LoadedModel, scope: Scope, table: Table, rows: Rows) -> _Inputs:
+    """The inputs that only items decide, one row per row of the table: kept while the items stay what they are."""
     make = partial(_of_items, model, scope, table)
-    return table.by_row(f"inputs of {model.spec.name}", model.item_reads, scope.now, make)
+    return table.by_row(f"inputs of {model.spec.name}", model.places.item_reads, scope.now, rows, make)
+
+
+def _by_forest(model: LoadedModel, forest: Prebound, batch: Batch) -> _Scores:
+    """The same scores as the scorer's: what items decide is bound once for each, what the request decides once."""
+    places, table, scope = model.places, batch.table, batch.scope
+
+    def make(rows: Rows) -> Masks:
+        return forest.bound(places.of_items.tolist(), _of_items(model, scope, table, rows).T, len(rows))
+
+    bound = table.by_row(f"forest of {model.spec.name}", places.item_reads, scope.now, batch.rows, make)
+    once, pairs = _other_inputs(model, batch)
+    of_request = zip(places.of_request.tolist(), once.tolist(), strict=True)
+    return forest.score(bound, of_request, places.of_pairs.tolist(), pairs)
+
+
+def _other_inputs(model: LoadedModel, batch: Batch) -> tuple[_Inputs, _Inputs]:
+    """The inputs that are the same for all candidates, and those that are not, an array of all candidates for each."""
+    once = np.zeros(len(model.places.of_request), dtype=np.float32)
+    pairs = np.empty((len(model.places.of_pairs), len(batch.rows)), dtype=np.float32)
+    with np.errstate(over="ignore"):  # what float32 cannot hold is infinite to the model, as in training
+        for place, at in model.places.others if len(batch.rows) else ():
+            each = model.inputs[place]
+            if each.once is None:
+                _fill(pairs[at], each, batch)
+            else:
+                once[at] = _once(each, each.once, batch.scope)
+    return once, pairs
 
 
 def first_error(computed: Computed, rule: str) -> RuleError:
@@ -110,23 +131,23 @@ def _static(slot: LoadedSlot, batch: Batch) -> _Scores:
     return scores
 
 
-def _of_items(model: LoadedModel, scope: Scope, table: Table, rows: Rows) -> NDArray[np.float32]:
+def _of_items(model: LoadedModel, scope: Scope, table: Table, rows: Rows) -> _Inputs:
     batch = Batch(scope, table, rows)
-    filled = np.empty((len(rows), len(model.of_items)), dtype=np.float32)
+    filled = np.empty((len(rows), len(model.places.of_items)), dtype=np.float32)
     with np.errstate(over="ignore"):
-        for place, at in enumerate(model.of_items.tolist()):
-            _fill(filled, place, model.inputs[at], batch)
+        for at, place in enumerate(model.places.of_items.tolist()):
+            _fill(filled[:, at], model.inputs[place], batch)
     return filled
 
 
-def _fill(filled: NDArray[np.float32], place: int, each: LoadedInput, batch: Batch) -> None:
+def _fill(column: _Inputs, each: LoadedInput, batch: Batch) -> None:
     """Puts one input of every candidate into its column."""
     computed = each.run(batch)
-    filled[:, place] = computed.values
+    column[:] = computed.values
     if computed.errors is not None and np.count_nonzero(computed.errors):
         if each.missing is None:
             raise first_error(computed, f"input {each.name}")
-        filled[computed.errors, place] = each.missing
+        column[computed.errors] = each.missing
 
 
 def _once(each: LoadedInput, program: RequestProgram, scope: Scope) -> float | np.int64:

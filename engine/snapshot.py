@@ -48,13 +48,13 @@ class Table:
         columns = self._settled(reads, now)
         return make() if columns is None else self.memo.whole(key, columns, make)
 
-    def by_row(self, key: str, reads: Iterable[str], now: int, make: Callable[[Rows], Array]) -> Array | None:
-        """What `make` gives from these columns for each row of the table; kept, and mended where rows change.
+    def by_row(self, key: str, reads: Iterable[str], now: int, rows: Rows, make: Callable[[Rows], Array]) -> Array:
+        """What `make` gives from these columns for some rows; kept, and made again for rows that change.
 
-        None while some of their values lie in the future of `now` (microseconds).
+        While some of their values lie in the future of `now` (microseconds), nothing is kept.
         """
         columns = self._settled(reads, now)
-        return None if columns is None else self.memo.rows(key, columns, len(self.ids), make)
+        return make(rows) if columns is None else self.memo.rows(key, columns, len(self.ids), rows, make)
 
     def _settled(self, reads: Iterable[str], now: int) -> tuple[Column, ...] | None:
         """These columns, if none of their values lies in the future."""

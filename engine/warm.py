@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from engine.generators.filter import LoadedFilter
 from engine.guard import item_guards
 from engine.loaded import LoadedSlot
@@ -18,7 +20,8 @@ def warm(slot: LoadedSlot, tables: Mapping[str, Table]) -> None:
     for generator in slot.generators:
         if isinstance(generator, LoadedFilter):
             generator.ordered(_NOBODY, table)
-    item_guards(slot, _NOBODY, table)
+    rows = np.arange(len(table.ids), dtype=np.int64)
+    item_guards(slot, _NOBODY, table, rows)
     for model in (slot.model, *slot.other_models):
         if model is not None:
-            item_inputs(model, _NOBODY, table)
+            item_inputs(model, _NOBODY, table, rows)

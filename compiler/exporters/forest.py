@@ -1,35 +1,22 @@
-"""Tree ensembles: the converters' verbose form -> the lean TreeEnsemble of ai.onnx.ml version 5, and back to arrays.
+"""Tree ensembles: the converters' verbose form -> the lean TreeEnsemble of ai.onnx.ml version 5.
+
+`engine.scorers.forest` reads it back.
 
 A float32 input must fall on the side of a split where float64 training would have put it. For `x <= t` that holds
 for every float32 x exactly when the threshold is rounded down to float32, so thresholds are rounded that way here.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
 from engine.column import Array
+from engine.scorers.forest import Forest
 
 ML_OPSET = 5
 _KINDS = {"TreeEnsembleRegressor": "target", "TreeEnsembleClassifier": "class"}
-
-
-@dataclass(frozen=True)
-class Forest:
-    """Splits `inputs[feature] <= threshold` of all trees; a child is a split, or a leaf where `is_*_leaf` says so."""
-
-    features: Array
-    thresholds: Array
-    on_true: Array
-    on_false: Array
-    is_true_leaf: Array
-    is_false_leaf: Array
-    is_missing_true: Array
-    leaves: Array
-    roots: Array
 
 
 def rounded_down(thresholds: Array) -> Array:
@@ -74,31 +61,6 @@ def to_node(forest: Forest, source: str, result: str) -> onnx.NodeProto:
         nodes_missing_value_tracks_true=forest.is_missing_true.astype(int).tolist(),
         leaf_targetids=[0] * len(forest.leaves),
         leaf_weights=numpy_helper.from_array(forest.leaves.astype(np.float32)),
-    )
-
-
-def from_graph(graph: bytes) -> Forest | None:
-    """The forest of a lean graph; None when no TreeEnsemble of `<=` splits reads the graph's inputs."""
-    model = onnx.load_from_string(graph)
-    for node in model.graph.node:
-        if node.op_type == "TreeEnsemble" and node.input[0] == model.graph.input[0].name:
-            arrays = _arrays(node)
-            return None if arrays["nodes_modes"].any() else _from_lean(arrays)
-    return None
-
-
-def _from_lean(arrays: Mapping[str, Array]) -> Forest:
-    features = arrays["nodes_featureids"]
-    return Forest(
-        features=features,
-        thresholds=arrays["nodes_splits"].astype(np.float64),
-        on_true=arrays["nodes_truenodeids"],
-        on_false=arrays["nodes_falsenodeids"],
-        is_true_leaf=arrays["nodes_trueleafs"] == 1,
-        is_false_leaf=arrays["nodes_falseleafs"] == 1,
-        is_missing_true=_missing(arrays, len(features)),
-        leaves=arrays["leaf_weights"].astype(np.float64),
-        roots=arrays["tree_roots"],
     )
 
 

@@ -12,7 +12,8 @@ import onnx
 from onnx import helper
 
 from compiler.exporters import ExportError
-from compiler.exporters.forest import ML_OPSET, Forest, from_converter, to_node
+from compiler.exporters.forest import ML_OPSET, from_converter, to_node
+from engine.scorers.forest import Forest
 
 _SUMS = "sums"
 _UNIT = {"least": 0.0, "most": 1.0}

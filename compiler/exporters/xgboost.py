@@ -15,9 +15,9 @@ import numpy as np
 import xgboost
 
 from compiler.exporters import PROBABILITY, ExportError, Native
-from compiler.exporters.forest import Forest
 from compiler.exporters.lean import Ending, forest_graph
 from engine.column import Array
+from engine.scorers.forest import Forest
 
 Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | str | int | float | bool | None"
 _LOGISTIC = ("binary:logistic", "reg:logistic")

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as runtime
 
 from contracts.errors import NotRunnableError, ScoringError
+from engine.scorers import finite
 from engine.scorers.onnx_graph import check_graph
 
 _ERRORS = (
@@ -54,9 +55,7 @@ class OnnxScorer:
             result = self.run(matrix)
         except _ERRORS as error:
             raise ScoringError(f"the ONNX runtime failed: {error}") from None
-        scores = _one_per_row(result, len(matrix))
-        if not np.isfinite(scores).all():
-            raise ScoringError("the model gave a score that is not a finite number")
+        scores = finite(_one_per_row(result, len(matrix)))
         if self._is_probability and len(scores) and not 0.0 <= float(scores.min()) <= float(scores.max()) <= 1.0:
             raise ScoringError("the model gave a probability outside [0, 1]")
         return scores

@@ -1,18 +1,15 @@
 """Reads out of ONNX bytes what must be known before a runtime may see them: operators, subgraphs, external data.
 
-A strict reader of the protobuf wire format for the few fields that matter (onnx.proto: ModelProto 7 graph,
-25 functions; GraphProto 1 node, 5 initializer, 15 sparse initializer; NodeProto 4 op_type, 5 attribute, 7 domain;
-AttributeProto 5, 10 tensors, 6, 11 graphs; TensorProto 13 external_data, 14 data_location). A repeated
-singular field counts each time, so what a runtime merges is seen whole.
+The few fields that matter (onnx.proto: ModelProto 7 graph, 25 functions; GraphProto 1 node, 5 initializer, 15 sparse
+initializer; NodeProto 4 op_type, 5 attribute, 7 domain; AttributeProto 5, 10 tensors, 6, 11 graphs; TensorProto
+13 external_data, 14 data_location).
 """
 
 import re
-from collections.abc import Iterator
 
 from contracts.errors import NotRunnableError
+from engine.scorers.protobuf import VARINT, fields, messages
 
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
-_MAX_VARINT_BYTES = 10
 _NUMBERS = re.compile(rb"(?:\x3d.{4}|\x40[\x80-\xff]{0,9}[\x00-\x7f])+", re.DOTALL)  # a forest holds 100,000 of them
 
 ALLOWED_OPERATORS = frozenset(
@@ -31,33 +28,33 @@ ALLOWED_OPERATORS = frozenset(
 
 def check_graph(model: bytes) -> None:
     """Refuses a model with anything but allowed operators on inlined data. Raises `NotRunnableError`."""
-    graphs = list(_messages(model, 7))
+    graphs = list(messages(model, 7))
     if not graphs:
         raise NotRunnableError("the model holds no graph")
-    if any(True for _ in _messages(model, 25)):
+    if any(True for _ in messages(model, 25)):
         raise NotRunnableError("the model declares functions of its own, which are not accepted")
     for graph in graphs:
-        for tensor in _messages(graph, 5):
+        for tensor in messages(graph, 5):
             _check_tensor(tensor)
-        if any(True for _ in _messages(graph, 15)):
+        if any(True for _ in messages(graph, 15)):
             raise NotRunnableError("the model has sparse initializers, which are not accepted")
-        for node in _messages(graph, 1):
+        for node in messages(graph, 1):
             _check_node(node)
 
 
 def _check_node(node: bytes) -> None:
-    operators = [text.decode("utf-8", "replace") for text in _messages(node, 4)] or [""]
-    domains = [text.decode("utf-8", "replace") for text in _messages(node, 7)] or [""]
+    operators = [text.decode("utf-8", "replace") for text in messages(node, 4)] or [""]
+    domains = [text.decode("utf-8", "replace") for text in messages(node, 7)] or [""]
     for operator in operators:
         for domain in domains:
             if ("" if domain == "ai.onnx" else domain, operator) not in ALLOWED_OPERATORS:
                 raise NotRunnableError(f"the model uses operator {domain}:{operator}, which is not on the allow-list")
-    for attribute in _messages(node, 5):
+    for attribute in messages(node, 5):
         _check_attribute(attribute)
 
 
 def _check_attribute(attribute: bytes) -> None:
-    for number, _, value in _fields(attribute):
+    for number, _, value in fields(attribute, _NUMBERS):
         if number in (6, 11):
             raise NotRunnableError("the model holds a graph inside a graph, which is not accepted")
         if number in (5, 10) and isinstance(value, bytes):
@@ -65,47 +62,6 @@ def _check_attribute(attribute: bytes) -> None:
 
 
 def _check_tensor(tensor: bytes) -> None:
-    for number, kind, value in _fields(tensor):
-        if number == 13 or (number == 14 and (kind != _VARINT or value)):
+    for number, kind, value in fields(tensor):
+        if number == 13 or (number == 14 and (kind != VARINT or value)):
             raise NotRunnableError("the model keeps data outside its own bytes, which is not accepted")
-
-
-def _messages(data: bytes, wanted: int) -> Iterator[bytes]:
-    return (value for number, _, value in _fields(data) if number == wanted and isinstance(value, bytes))
-
-
-def _fields(data: bytes) -> Iterator[tuple[int, int, bytes | int]]:
-    at = 0
-    while at < len(data):
-        if (run := _NUMBERS.match(data, at)) is not None:
-            at = run.end()
-            continue
-        key, at = _varint(data, at)
-        value, at = _value(data, at, key & 7)
-        yield key >> 3, key & 7, value
-
-
-def _value(data: bytes, at: int, kind: int) -> tuple[bytes | int, int]:
-    if kind == _VARINT:
-        return _varint(data, at)
-    if kind == _BYTES:
-        size, at = _varint(data, at)
-    elif kind in (_FIXED32, _FIXED64):
-        size = 4 if kind == _FIXED32 else 8
-    else:
-        raise NotRunnableError("the model is not an ONNX file")
-    if at + size > len(data):
-        raise NotRunnableError("the model's bytes end too early")
-    return (data[at : at + size] if kind == _BYTES else 0), at + size
-
-
-def _varint(data: bytes, at: int) -> tuple[int, int]:
-    number = 0
-    for index in range(_MAX_VARINT_BYTES):
-        if at + index >= len(data):
-            raise NotRunnableError("the model's bytes end too early")
-        byte = data[at + index]
-        number |= (byte & 0x7F) << (7 * index)
-        if byte < 0x80:
-            return number, at + index + 1
-    raise NotRunnableError("the model is not an ONNX file")

@@ -29,12 +29,13 @@ from sklearn.preprocessing import StandardScaler
 from compiler.diagnostics import Where
 from compiler.export import Exported
 from compiler.exporters import EXPORTERS, ExportError, exporter
-from compiler.exporters.forest import from_graph, rounded_down
+from compiler.exporters.forest import rounded_down
 from compiler.model_parity import Parity, compare
 from compiler.reading.models import ModelSource
 from contracts.bundle import InputSpec
 from contracts.errors import NotRunnableError
 from engine.column import Array
+from engine.scorers.forest import read_forest
 from engine.scorers.onnx import OnnxScorer
 
 WIDTH = 3
@@ -134,7 +135,7 @@ def test_a_forest_is_one_node_with_rounded_thresholds() -> None:
     text = boosted(*rows_and_labels())
     graph = exporter("lightgbm")(text.encode(), "margin", WIDTH).to_onnx()
     assert [node.op_type for node in onnx.load_from_string(graph).graph.node] == ["TreeEnsemble"]
-    forest = from_graph(graph)
+    forest = read_forest(graph)
     assert forest is not None
     written = [line.split("=")[1].split() for line in text.splitlines() if line.startswith("threshold=")]
     natives = np.array([float(number) for numbers in written for number in numbers])
@@ -271,7 +272,7 @@ def test_xgboost_splits_are_strict() -> None:
         1,
     )
     native = exporter("xgboost")(saved(booster), "margin", 1)
-    forest = from_graph(native.to_onnx())
+    forest = read_forest(native.to_onnx())
     assert forest is not None
     threshold = json.loads(saved(booster))["learner"]["gradient_booster"]["model"]["trees"][0]["split_conditions"][0]
     assert forest.thresholds[0] < threshold
@@ -296,7 +297,7 @@ def test_xgboost_contributions_add_up_to_the_margin(output: str, settings: dict[
     assert added.shape == (len(rows), WIDTH + 1)
     assert added.sum(axis=1) == pytest.approx(margins, abs=1e-5)
     assert len(set(added[:, -1].tolist())) == 1, "nobody in particular is always the same"
-    used = {int(feature) for feature in from_graph(native.to_onnx()).features} if not settings.get("gamma") else set()  # type: ignore[union-attr]
+    used = {int(feature) for feature in read_forest(native.to_onnx()).features} if not settings.get("gamma") else set()  # type: ignore[union-attr]
     assert {at for at in range(WIDTH) if np.abs(added[:, at]).max() > 1e-6} == used
 
 

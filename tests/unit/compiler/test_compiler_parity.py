@@ -11,11 +11,11 @@ from onnx import helper, numpy_helper
 from compiler.diagnostics import CompileError, Where
 from compiler.export import Exported
 from compiler.exporters import exporter
-from compiler.exporters.forest import Forest, from_graph
 from compiler.model_parity import certify, compare, probe_rows
 from compiler.reading.models import ModelSource
 from contracts.bundle import InputSpec, ParityCertificate
 from engine.column import Array
+from engine.scorers.forest import Forest, read_forest
 from engine.scorers.onnx import OnnxScorer
 
 NAMES = ("own_count", "price", "stock")
@@ -58,7 +58,7 @@ def altered(name: str, index: int, change: float) -> bytes:
 
 
 def forest_of(graph: bytes) -> Forest:
-    forest = from_graph(graph)
+    forest = read_forest(graph)
     assert forest is not None
     return forest
 

@@ -64,8 +64,7 @@ def test_whatever_the_feed_brings_nothing_kept_is_out_of_date(
         scope = Scope(now, frozenset(), {}, {}, {})
         whole = Batch(scope, table, ROWS)
         held = np.array([*[held_by(rule.run(whole)) for rule in chosen.guards], np.zeros(len(ROWS), dtype=np.bool_)])
-        kept = item_guards(chosen, scope, table)
-        assert kept is None or kept.tolist() == held.argmin(axis=0).tolist()
+        assert item_guards(chosen, scope, table, ROWS).tolist() == held.argmin(axis=0).tolist()
         anew = np.column_stack([_filled(each.run(whole)) for each in chosen.model.inputs])
         assert np.array_equal(matrix(chosen.model, whole), anew.astype(np.float32), equal_nan=True)
         first = retrieve(chosen, scope, snapshot)
@@ -94,15 +93,23 @@ def test_only_what_changed_is_made_again() -> None:
         return rows * 2.0
 
     one, other, newer = object(), object(), object()
-    memo = Memo()
-    assert memo.rows("k", (one, other), 4, make).tolist() == [0.0, 2.0, 4.0, 6.0]
-    memo.rows("k", (one, other), 4, make)
+    memo, rows = Memo(), np.arange(4, dtype=np.int64)
+    assert memo.rows("k", (one, other), 4, rows[1:3], make).tolist() == [2.0, 4.0]
+    assert memo.rows("k", (one, other), 4, rows, make).tolist() == [0.0, 2.0, 4.0, 6.0]
     changed = {one: (newer, np.array([2, 1, 2], dtype=np.int64))}
     after = memo.after(changed).after({object(): (object(), np.array([3], dtype=np.int64))})
-    assert after.rows("k", (newer, other), 4, make).tolist() == [0.0, 2.0, 4.0, 6.0]
-    after.rows("k", (newer, other), 4, make)
-    memo.rows("k", (one, other), 4, make)
-    assert asked == [[0, 1, 2, 3], [1, 2]]
+    assert after.rows("k", (newer, other), 4, rows, make).tolist() == [0.0, 2.0, 4.0, 6.0]
+    after.rows("k", (newer, other), 4, rows, make)
+    assert asked == [[], [1, 2], [0, 3], [1, 2]]
+
+
+def test_whoever_asks_the_older_table_makes_it_again() -> None:
+    one, newer, rows = object(), object(), np.arange(2, dtype=np.int64)
+    older = Memo()
+    older.rows("k", (one,), 2, rows, lambda wanted: wanted + 1)
+    newest = older.after({one: (newer, rows[:1])})
+    assert newest.rows("k", (newer,), 2, rows, lambda wanted: wanted + 5).tolist() == [5, 2]
+    assert older.rows("k", (one,), 2, rows, lambda wanted: wanted + 1).tolist() == [1, 2]
 
 
 def test_an_item_that_changed_is_guarded_by_what_it_is_now() -> None:

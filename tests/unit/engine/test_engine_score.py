@@ -114,7 +114,7 @@ def columns_rule(loaded: LoadedBundle) -> ColumnRule:
 def test_inputs_of_items_alone_follow_the_feed() -> None:
     loaded = shop("price", "by_margin", "flag", "taste", missing=-1.0)
     given = batch(loaded, "a", "b", "e")
-    assert of(loaded).of_items.tolist() == [0, 1]
+    assert of(loaded).places.of_items.tolist() == [0, 1]
     first = matrix(of(loaded), given)
     assert matrix(of(loaded), given).tolist() == first.tolist()
     delta = FeatureDelta(table="products", seq=1, entity="b", as_of=NOW, values={"price": 7})
