@@ -183,10 +183,11 @@ class TimeOut(Contract, frozen=True):
 class Draw(Contract, frozen=True):
     """One position's draw: its number u in [0, 1), what was drawn, and the propensity of that given what came before.
 
-    Where a pin stands (`is_pinned`) no policy drew: u had no say, and the propensity is 1.
+    u is None where nothing was left to chance: a pin stands there (`is_pinned`), or the policy is certain. Then the
+    propensity is 1.
     """
 
-    u: float
+    u: float | None
     item: str
     propensity: float
     is_pinned: bool = False

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sized
 from typing import NamedTuple
 
 from contracts.decision import Cause, Decision, RankedItem, Trace
+from engine.explain import drawn
 
 PLAIN_CONTENT = "plain content"
 _GATE = frozenset({Cause.KILLED, Cause.OPTED_OUT, Cause.NO_CONSENT, Cause.BOT})
@@ -110,8 +111,7 @@ def _drawn(was: Made, now: Made) -> Iterator[Parting]:
     pairs = enumerate(zip(was.trace.draws, now.trace.draws, strict=False), 1)
     for position, (before, after) in pairs:
         if before != after:
-            drawn = [f"{draw.item} with {draw.propensity:.6g} at u = {draw.u:.6f}" for draw in (before, after)]
-            yield Parting("explore", f"position {position} drew {drawn[0]}, now {drawn[1]}")
+            yield Parting("explore", f"position {position}: {drawn(before)}, now {drawn(after)}")
     if was.decision.answer != now.decision.answer and was.decision.tier is now.decision.tier:
         yield Parting("explore", f"answered {shown(was.decision)}, now {shown(now.decision)}")
     if was.trace.shadow != now.trace.shadow:

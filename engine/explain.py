@@ -32,7 +32,7 @@ def explain(decision: Decision, trace: Trace) -> tuple[str, ...]:
         f"problem: {trace.problem}" if trace.problem else "",
         f"candidates: {generated}; {len(trace.blockers)} blocked, {len(trace.survivors)} left" if generated else "",
         f"{trace.boost_errors} boosts failed and counted as 0" if trace.boost_errors else "",
-        *(_drawn(draw) for draw in trace.draws),
+        *(drawn(draw) for draw in trace.draws),
         _shadowed(trace.shadow) if trace.shadow else "",
         *(f"{name} blocked by {rule}" for name, rule in list(trace.blockers.items())[:_SHOWN_CANDIDATES]),
         f"held out; would have been {_shown(trace.held_out) or 'plain content'}" if _is_held_out(decision) else "",
@@ -55,9 +55,12 @@ def why_not(item: str, decision: Decision, trace: Trace) -> str:
     return f"{item} was a candidate with value {value:.6g}, {better} had a higher one; it was not drawn"
 
 
-def _drawn(draw: Draw) -> str:
+def drawn(draw: Draw) -> str:
+    """How one position got its item."""
     if draw.is_pinned:
         return f"{draw.item} was pinned there"
+    if draw.u is None:
+        return f"took {draw.item}, the best that was free"
     return f"drew {draw.item} with propensity {draw.propensity:.6g} at u = {draw.u:.6f}"
 
 

@@ -5,7 +5,7 @@ pin, within the diversity limit. Pins hold their position; when nothing else is 
 the same positions under the same masks and numbers u, and is only logged.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -42,9 +42,9 @@ class Drawn:
 
 def explore(slot: LoadedSlot, policy: LoadedPolicy, ranked: Ranked, seed: str, taken: Collection[str]) -> Drawn:
     """Draws the answer; `taken` are ids that earlier slots of the page show. Empty when nothing is feasible."""
-    numbers = _numbers(slot, seed)
     if policy.policy.is_certain:
-        return _walk(slot, ranked, taken, numbers, _best_first(ranked.values))
+        return _best(slot, ranked, taken)
+    numbers = _numbers(slot, seed)
     step, problem = _step(policy, ranked)
 
     def choose(position: int, is_free: NDArray[np.bool_]) -> tuple[int, float]:
@@ -86,12 +86,24 @@ def _numbers(slot: LoadedSlot, seed: str) -> tuple[float, ...]:
     return hashing.draws(seed, slot.spec.name, slot.kind.positions(slot.spec.size))
 
 
-def _best_first(values: NDArray[np.float64]) -> _Choose:
-    """The best of what is free, for certain. What was free once and is not now never is again, so one order does."""
-    order = iter(np.argsort(-values, kind="stable").tolist())
+def _best(slot: LoadedSlot, ranked: Ranked, taken: Collection[str]) -> Drawn:
+    """The best of what is free at each position, ties by id: nothing is left to chance."""
+    order, positions = np.argsort(-ranked.values, kind="stable"), slot.kind.positions(slot.spec.size)
+    if slot.spec.pins or slot.spec.diversity is not None:
+        return _walk(slot, ranked, taken, (None,) * positions, _first_free(order))
+    if taken:
+        order = order[_is_free(ranked.batch, taken)[order]]
+    rows, ids = ranked.batch.rows[order[:positions]].tolist(), ranked.batch.table.ids
+    draws = [Draw(u=None, item=ids[row], propensity=1.0) for row in rows]
+    return Drawn(tuple(rows), *_stated(slot, draws))
+
+
+def _first_free(order: NDArray[np.int64]) -> _Choose:
+    """The first in this order that is free. What was free once and is not now never is again."""
+    ahead = iter(order.tolist())
 
     def choose(_: int, is_free: NDArray[np.bool_]) -> tuple[int, float]:
-        for index in order:
+        for index in ahead:
             if is_free[index]:
                 break
         return index, 1.0
@@ -103,7 +115,7 @@ def _walk(
     slot: LoadedSlot,
     ranked: Ranked,
     taken: Collection[str],
-    numbers: tuple[float, ...],
+    numbers: Sequence[float | None],
     choose: _Choose,
     problem: str = "",
 ) -> Drawn:
@@ -122,7 +134,7 @@ def _walk(
         feasible.take(index)
         row = int(rows_of[index])
         rows.append(row)
-        draws.append(Draw(u=u, item=ids[row], propensity=chance, is_pinned=is_pinned))
+        draws.append(Draw(u=None if is_pinned else u, item=ids[row], propensity=chance, is_pinned=is_pinned))
     return Drawn(tuple(rows), *_stated(slot, draws), problem)
 
 
@@ -156,10 +168,7 @@ class _Feasible:
     """Which candidates are feasible, given what was drawn before. A pin counts from the start, at its position."""
 
     def __init__(self, slot: LoadedSlot, ranked: Ranked, taken: Collection[str]) -> None:
-        self.is_free = np.ones(len(ranked.values), dtype=np.bool_)
-        if taken:
-            row_of = ranked.batch.table.row_of
-            self.is_free &= ~np.isin(ranked.batch.rows, [row_of[name] for name in taken if name in row_of])
+        self.is_free = _is_free(ranked.batch, taken)
         self._group_of = _groups(slot, ranked)
         self._room: dict[int | float, int] = {}
         self._at_most = slot.spec.diversity.at_most if slot.spec.diversity else 0
@@ -198,6 +207,14 @@ class _Feasible:
         if self._room[group] <= 0:
             same = groups == group
             self.is_free[same if is_grouped is None else same & is_grouped] = False
+
+
+def _is_free(batch: Batch, taken: Collection[str]) -> NDArray[np.bool_]:
+    """Which candidates no earlier slot shows."""
+    if not taken:
+        return np.ones(len(batch.rows), dtype=np.bool_)
+    row_of = batch.table.row_of
+    return np.isin(batch.rows, [row_of[name] for name in taken if name in row_of], invert=True)
 
 
 def _pins(slot: LoadedSlot, ranked: Ranked) -> list[tuple[int, int]]:

@@ -44,7 +44,7 @@ def guard(slot: LoadedSlot, batch: Batch, exposures: Exposures = _NO_EXPOSURES) 
         blocked, ids = np.logical_not(allowed), batch.table.ids
         for row, at in zip(batch.rows[blocked].tolist(), first[blocked].tolist(), strict=True):
             blockers[ids[row]] = slot.guards[at].name
-        batch = Batch(batch.scope, batch.table, batch.rows[allowed])
+        batch = batch.where(allowed)
     return Guarded(_capped(slot, batch, blockers, exposures) if slot.caps else batch, blockers, expired)
 
 
@@ -127,7 +127,7 @@ def _capped(slot: LoadedSlot, batch: Batch, blockers: dict[str, str], exposures:
             is_over &= ~np.isin(batch.rows, _rows(table, cap.spec.spares))
         if np.count_nonzero(is_over):
             blockers.update((table.ids[row], f"cap:{cap.spec.name}") for row in batch.rows[is_over].tolist())
-            batch = Batch(batch.scope, table, batch.rows[~is_over])
+            batch = batch.where(~is_over)
     return batch
 
 

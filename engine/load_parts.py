@@ -68,7 +68,7 @@ class Parts:
             raise NotRunnableError(f"rule {name} reads score, which is not known yet in its place")
         if unknown := [each.field for each in read if each.root is Root.SCORES and each.field not in (scored_by or ())]:
             raise NotRunnableError(f"rule {name} reads scores.{unknown[0]}, which is none of its models")
-        return ColumnRule(name, plan_columns(rule, self.schema, self.specs[table]))
+        return ColumnRule(name, plan_columns(rule, self.schema, self.specs[table]), self.item_reads(name))
 
     def reads_scores(self, name: str) -> bool:
         """Whether a rule reads what models say, by their names."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contracts.errors import NotRunnableError
 from contracts.fallback import ANY
 from contracts.features import Root, ValueType
+from contracts.rule_ir import Read, Rule
 from contracts.slots import Diversity, PayloadField, SlotSet, SlotSpec
 from engine.fallback import key_text
 from engine.generators import load_generators
@@ -25,6 +26,7 @@ _PROPS: dict[ValueType, tuple[str, ...]] = {
     ValueType.TIMESTAMP: ("timestamp",),
     ValueType.STRINGS: ("list(string)",),
 }
+_STORED = frozenset({"bool", "int", "string"})
 _MAX_POSITIONS = 1000
 
 
@@ -112,7 +114,17 @@ def _terms(parts: Parts, spec: SlotSpec) -> tuple[LoadedTerm, ...]:
 def _field(parts: Parts, table: str, name: str, spec: PayloadField) -> LoadedField:
     if spec.type not in _PROPS:
         raise NotRunnableError(f"payload {name} cannot be of type {spec.type}")
-    return LoadedField(name, parts.request(spec.rule, table, _PROPS[spec.type]))
+    run = parts.request(spec.rule, table, _PROPS[spec.type])
+    return LoadedField(name, run, _shown_column(parts.rules.rules[spec.rule]))
+
+
+def _shown_column(rule: Rule) -> str | None:
+    """The column whose values are the rule's as they are stored."""
+    match rule.nodes:
+        case (Read(root=Root.ITEM, field=column),) if rule.type in _STORED:
+            return column
+        case _:
+            return None
 
 
 def _fallback(parts: Parts, spec: SlotSpec) -> LoadedFallback | None:

@@ -25,10 +25,14 @@ Rows: TypeAlias = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class ColumnRule:
-    """A rule over candidates, with the name that traces show."""
+    """A rule over candidates, with the name that traces show.
+
+    `item_reads` are the columns that it reads, None where it reads more than the item.
+    """
 
     name: str
     run: ColumnProgram
+    item_reads: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,10 +146,11 @@ class LoadedCap:
 
 @dataclass(frozen=True, slots=True)
 class LoadedField:
-    """One field of a payload."""
+    """One field of a payload; `column` is the text, number or bool of the item that it shows as it is."""
 
     name: str
     run: RequestProgram
+    column: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

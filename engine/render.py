@@ -1,40 +1,53 @@
 """Render: the answered rows as typed payload, offer id and the sentence a shopper may read. The client escapes."""
 
 import math
-from collections.abc import Iterable
-from typing import cast
+from collections.abc import Iterator, Sequence
 
 from contracts.decision import Prop, RankedItem
 from contracts.errors import RuleError
-from engine.loaded import LoadedSlot
+from engine.loaded import LoadedField, LoadedSlot
 from engine.programs.values import NANOSECONDS_PER_MICROSECOND, CelValue, RequestProgram, Scope, Timestamp
 from engine.snapshot import Table
 
 _AS_THEY_ARE = frozenset({str, int, bool, type(None)})
 
 
-def render(slot: LoadedSlot, scope: Scope, table: Table, rows: Iterable[int]) -> tuple[RankedItem, ...]:
+def render(slot: LoadedSlot, scope: Scope, table: Table, rows: Sequence[int]) -> tuple[RankedItem, ...]:
     """One item per row, in the order of the answer. Raises `RuleError`."""
-    here, items = scope.at(table, -1), []
+    here, names = scope.at(table, -1), [field.name for field in slot.payload]
+    fields = [_field(field, here, table, rows) for field in slot.payload]
+    offers, whys = _texts(slot.offer, here, rows), _texts(slot.why, here, rows)
+    return tuple(
+        [
+            RankedItem(
+                id=table.ids[row],
+                props={name: values[at] for name, values in zip(names, fields, strict=True)},
+                offer_id=offers[at],
+                why=whys[at],
+            )
+            for at, row in enumerate(rows)
+        ]
+    )
+
+
+def _field(field: LoadedField, here: Scope, table: Table, rows: Sequence[int]) -> Sequence[Prop]:
+    """One field of all items; a column that is shown as it is, and lacks nothing, needs no rule."""
+    column = None if field.column is None else table.columns[field.column]
+    if column is None or column.status is not None or column.newest > here.now:
+        return [_prop(value, field.name) for value in _of_each(field.run, here, rows)]
+    return [column.value_at(row) for row in rows]  # type: ignore[misc]
+
+
+def _of_each(program: RequestProgram, here: Scope, rows: Sequence[int]) -> Iterator[CelValue]:
     for row in rows:
         here.row = row  # nothing keeps a scope, so one goes from row to row
-        items.append(_item(slot, here, table.ids[row]))
-    return tuple(items)
-
-
-def _item(slot: LoadedSlot, scope: Scope, identity: str) -> RankedItem:
-    return RankedItem(
-        id=identity,
-        props={field.name: _prop(field.run(scope), field.name) for field in slot.payload},
-        offer_id=_text(slot.offer, scope),
-        why=_text(slot.why, scope),
-    )
+        yield program(here)
 
 
 def _prop(value: CelValue, name: str) -> Prop:
     """A CEL value as contracts hold it: timestamps in microseconds, no number that is not finite."""
     if type(value) in _AS_THEY_ARE:
-        return cast(Prop, value)
+        return value  # type: ignore[return-value]
     if isinstance(value, Timestamp):
         return int(value) // NANOSECONDS_PER_MICROSECOND
     if isinstance(value, float):
@@ -46,6 +59,6 @@ def _prop(value: CelValue, name: str) -> Prop:
     raise RuleError(f"payload {name} is of a type that no payload holds")
 
 
-def _text(program: RequestProgram | None, scope: Scope) -> str | None:
-    """A text, or none where the rule gives an empty one."""
-    return None if program is None else str(program(scope)) or None
+def _texts(program: RequestProgram | None, here: Scope, rows: Sequence[int]) -> Sequence[str | None]:
+    """A text of each item, or none where the rule gives an empty one."""
+    return [None] * len(rows) if program is None else [str(text) or None for text in _of_each(program, here, rows)]

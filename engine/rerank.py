@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from contracts.decision import Tier
 from contracts.errors import ExpiredError, RuleError
-from engine.loaded import ColumnRule, LoadedSlot
+from engine.loaded import ColumnRule, LoadedSlot, Rows
 from engine.programs.values import Batch
-from engine.score import Scored, first_error, with_score
+from engine.score import Scored, first_error
 
 _Values: TypeAlias = NDArray[np.float64]
 
@@ -55,7 +55,7 @@ def _named(slot: LoadedSlot, tier: Tier, scored: Scored) -> Batch:
     batch = scored.batch
     if not slot.reads_scores or tier is not Tier.MODEL or slot.model is None or batch.score is None:
         return batch
-    return with_score(batch, batch.score, {slot.model.spec.name: batch.score, **scored.others})
+    return batch.scored(batch.score, {slot.model.spec.name: batch.score, **scored.others})
 
 
 def _sum(terms: Mapping[str, _Values], size: int) -> _Values:
@@ -83,14 +83,28 @@ def _boost(boost: ColumnRule, tier: Tier, batch: Batch) -> tuple[_Values, int]:
     """What a boost adds to every candidate, 0 where it fails, and to how many it fails."""
     count = len(batch.rows)
     try:
-        computed = boost.run(batch)
+        added = _added(boost, batch) if boost.item_reads is None else _kept(boost, boost.item_reads, batch)
     except ExpiredError as error:
         if error.is_blocking or tier is Tier.MODEL:
             raise
         return np.zeros(count), count
-    added = computed.values.astype(np.float64, copy=False)
     is_good = np.isfinite(added)
-    if computed.errors is not None:
-        is_good &= ~computed.errors
     bad = count - int(np.count_nonzero(is_good))
     return np.where(is_good, added, 0.0) if bad else added, bad
+
+
+def _added(boost: ColumnRule, batch: Batch) -> _Values:
+    """What a boost gives, NaN where it fails."""
+    computed = boost.run(batch)
+    added: _Values = computed.values.astype(np.float64, copy=False)
+    return added if computed.errors is None else np.where(computed.errors, np.nan, added)
+
+
+def _kept(boost: ColumnRule, reads: tuple[str, ...], batch: Batch) -> _Values:
+    """The same of a boost that reads the item alone: kept while the items stay what they are."""
+    table, scope = batch.table, batch.scope
+
+    def make(rows: Rows) -> _Values:
+        return _added(boost, Batch(scope, table, rows))
+
+    return table.by_row(f"boost {boost.name}", reads, scope.now, batch.rows, make)

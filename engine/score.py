@@ -6,9 +6,9 @@ or none: a tier `model` with half of its scores would be a third tier.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,18 +44,13 @@ class NoScoreError(ScoringError):
 def score(slot: LoadedSlot, tier: Tier, batch: Batch) -> Scored:
     """The candidates with their scores. Raises `ScoringError`, or `RuleError` for an input that refuses."""
     if tier is not Tier.MODEL:
-        return Scored(with_score(batch, _static(slot, batch)))
+        return Scored(batch.scored(_static(slot, batch)))
     if slot.model is None:
         raise NoModelError("the slot names no model")
-    first = with_score(batch, by_model(slot.model, batch))
-    return Scored(first, {model.spec.name: by_model(model, batch) for model in slot.other_models})
-
-
-def with_score(batch: Batch, score: _Scores, by_name: Mapping[str, _Scores] | None = None) -> Batch:
-    """The same candidates, `score` being known, and what each model says; what was read of them is kept."""
-    scored = replace(batch, score=score, scores=by_name)
-    scored.gathered.update(batch.gathered)
-    return scored
+    return Scored(
+        batch.scored(by_model(slot.model, batch)),
+        {model.spec.name: by_model(model, batch) for model in slot.other_models},
+    )
 
 
 def by_model(model: LoadedModel, batch: Batch) -> _Scores:
@@ -160,4 +155,4 @@ def _once(each: LoadedInput, program: RequestProgram, scope: Scope) -> float | n
         if each.missing is None:
             raise
         return each.missing
-    return np.int64(value) if isinstance(value, int) else cast(float, value)  # `engine.load` saw to the type
+    return np.int64(value) if isinstance(value, int) else value  # type: ignore[return-value]  # `engine.load` saw to it

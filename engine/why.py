@@ -72,7 +72,7 @@ def _said(branch: _Branch, scope: Scope) -> str:
 
 
 def _are_real(names: tuple[FeatureSpec, ...], scope: Scope) -> bool:
-    return all([status_of(spec, scope) is Status.PRESENT for spec in names])
+    return not names or all([status_of(spec, scope) is Status.PRESENT for spec in names])
 
 
 def _branch(rule: Rule, personal: dict[tuple[Root, str], FeatureSpec], plan: _Plan) -> _Branch:

@@ -8,7 +8,7 @@ from contracts.errors import DecisionError
 from contracts.record import DecisionRecord
 from engine.loaded import LoadedSlot
 from engine.programs.values import Batch
-from engine.score import Scored, score, with_score
+from engine.score import Scored, score
 
 
 class RecordedScores:
@@ -32,7 +32,7 @@ class RecordedScores:
         if len(batch.rows) != len(trace.scores):  # an earlier stage came out otherwise
             return score(slot, tier, batch)
         recorded = Scored(
-            with_score(batch, np.array(trace.scores)),
+            batch.scored(np.array(trace.scores)),
             {name: np.array(scores) for name, scores in trace.other_scores.items()},
         )
         try:

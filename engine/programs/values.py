@@ -189,8 +189,30 @@ class Batch:
     rows: NDArray[np.int64]
     score: NDArray[np.float64] | None = None
     variables: Mapping[int, ColumnValues] = field(default_factory=dict)
-    gathered: dict[str, Operand] = field(default_factory=dict, init=False, repr=False, compare=False)
     scores: Mapping[str, NDArray[np.float64]] | None = None
+    gathered: dict[str, Operand] = field(default_factory=dict, repr=False, compare=False)
+
+    def scored(self, score: NDArray[np.float64], scores: Mapping[str, NDArray[np.float64]] | None = None) -> "Batch":
+        """The same candidates, `score` being known, and what each model says; what was read of them is kept."""
+        return Batch(self.scope, self.table, self.rows, score, {}, scores, self.gathered)
+
+    def where(self, is_kept: Mask) -> "Batch":
+        """Some of the candidates, with what was read of them."""
+        gathered = {key: _where(values, errors, is_kept) for key, (values, errors) in self.gathered.items()}
+        return Batch(self.scope, self.table, self.rows[is_kept], gathered=gathered)
+
+
+def _where(values: ColumnValues, errors: Mask | None, is_kept: Mask) -> Operand:
+    left = None if errors is None else errors[is_kept]
+    return _some(values, is_kept), left if left is not None and np.count_nonzero(left) else None
+
+
+def _some(values: ColumnValues, is_kept: Mask) -> ColumnValues:
+    if isinstance(values, Texts):
+        return Texts(values.codes[is_kept], values.dictionary, values.column)
+    if isinstance(values, Lists):
+        return Lists(values.starts[is_kept], values.ends[is_kept], values.column)
+    return values if isinstance(values, bool) else values[is_kept]
 
 
 @dataclass(slots=True, eq=False)  # not frozen, as with `Scope`

@@ -17,7 +17,7 @@ from engine.load import LoadedBundle, load
 from engine.loaded import LoadedSlot
 from engine.programs.values import Batch
 from engine.records import alteration, sealed
-from engine.score import Scored, score, with_score
+from engine.score import Scored, score
 
 
 @pytest.fixture(scope="module")
@@ -178,7 +178,7 @@ def nudged(slot: LoadedSlot, tier: Tier, batch: Batch) -> Scored:
     scored = score(slot, tier, batch)
     if tier is not Tier.MODEL or scored.batch.score is None:
         return scored
-    return replaced(scored, batch=with_score(scored.batch, scored.batch.score + 2.0**-30))
+    return replaced(scored, batch=scored.batch.scored(scored.batch.score + 2.0**-30))
 
 
 def elsewhere(record: DecisionRecord) -> DecisionRecord:

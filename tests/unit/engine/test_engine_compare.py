@@ -72,7 +72,7 @@ def test_equal_decisions_do_not_part() -> None:
         (
             {"draws": (replace(DRAW, propensity=0.5),)},
             "explore",
-            "position 1 drew a with 0.25 at u = 0.500000, now a with 0.5 at u = 0.500000",
+            "position 1: drew a with propensity 0.25 at u = 0.500000, now drew a with propensity 0.5 at u = 0.500000",
         ),
         ({"answer": ("b",), "draws": ()}, "explore", "answered a, now b"),
         ({"held_out": ("a",)}, "explore", "what a held-out visitor would have been answered is something else"),

@@ -22,8 +22,8 @@ def test_a_decision_is_told_from_candidates_to_draws() -> None:
         "shelf: d, c (tier rules)\n"
         "candidates: 5 from retrieve[0]; 1 blocked, 4 left\n"
         "4 boosts failed and counted as 0\n"
-        "drew d with propensity 1 at u = 0.990713\n"
-        "drew c with propensity 1 at u = 0.089302\n"
+        "took d, the best that was free\n"
+        "took c, the best that was free\n"
         "e blocked by cheap"
     )
 
@@ -34,7 +34,7 @@ def test_pins_and_shadows_are_told_apart_from_draws() -> None:
     lines = told(Shop(slots=(slot(size=2, pins=pins, shadow=igw),))).splitlines()
     assert lines[2:] == [
         "a was pinned there",
-        "drew e with propensity 1 at u = 0.089302",
+        "took e, the best that was free",
         "shadow igw: would have shown a, b with propensity 0.142857, and what is shown with 0.490476",
     ]
     alone = told(Shop(slots=(slot(size=1, pins=pins, shadow=igw),)))
