@@ -7,7 +7,9 @@ here, 4 the surroundings fail (a port in use, an unreachable origin, a missing f
 
 import argparse
 import sys
+from difflib import get_close_matches
 from importlib import import_module
+from pathlib import Path
 
 from contracts.codec import encode_json
 from contracts.errors import ContractError, EdgewiseError, NotRunnableError
@@ -63,14 +65,23 @@ def _introduce(name: str) -> int:
     if name in ("", "-h", "--help", "help"):
         print(text)
         return 0
-    print(f"edgewise: there is no command `{name}`\n\n{text}", file=sys.stderr)
+    near = get_close_matches(name, COMMANDS, n=1)
+    meant = f"; did you mean `edgewise {near[0]}`?" if near else ""
+    print(f"edgewise: there is no command `{name}`{meant}\n\n{text}", file=sys.stderr)
     return 2
 
 
 def _failure(error: EdgewiseError | OSError) -> Outcome:
     problems = getattr(error, "problems", ())
-    data = {"error": type(error).__name__, "message": str(error), "problems": problems}
-    return Outcome(data, str(error), _exit_code(error), is_error=True)
+    data = {"error": type(error).__name__, "message": _worded(error), "problems": problems}
+    return Outcome(data, _worded(error), _exit_code(error), is_error=True)
+
+
+def _worded(error: EdgewiseError | OSError) -> str:
+    """What is wrong; of a path, also from where it counts."""
+    if not isinstance(error, OSError) or error.filename is None or error.strerror is None:
+        return str(error)
+    return f"{error.filename}: {error.strerror.lower()}; check the path, which counts from {Path.cwd()}"
 
 
 def _exit_code(error: EdgewiseError | OSError) -> int:

@@ -12,6 +12,7 @@ from deploy.outcome import OperationError
 
 START_S = 240
 STOP_S = 10
+_PORTS = 65536
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class Child:
 
 def check_port(port: int) -> None:
     """Raises when nobody could listen on the port."""
+    if not 0 < port < _PORTS:
+        raise OperationError(f"{port} is not a port: choose one from 1 to {_PORTS - 2}, since the next is taken too")
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -20,12 +20,12 @@ from playwright.sync_api import Browser, sync_playwright
 
 from compiler.build import build
 from contracts.bundle import write_file
+from deploy.catching_up import wait_for_feed
 from deploy.processes import Child, start, stop, wait_until_ready
 from deploy.publish import publish
 from deploy.secrets import ensure_secrets
 from docs import picture_cards, picture_scenes
 from docs.picture_scenes import Shop
-from loadtest.shoppers import wait_for_feed
 
 ROOT = Path(__file__).parents[1]
 STOREFRONT, IMAGES, PAGE = ROOT / "bundles/storefront", ROOT / "docs/images", ROOT / "docs/storefront.md"

@@ -12,6 +12,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from types import FrameType
 
 import uvicorn
@@ -20,11 +21,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from contracts.codec import encode_json
+from edge import wire
 from edge.config import Config, ConfigError
 from edge.node import Clock, Node
 from edge.protocol import stamped
-from edge.routes import ENDPOINTS, routes
+from edge.routes import ENDPOINTS, routes, unknown_address
 from edge.tasks import Step, repeat
 from edge.tasks.bundles import Bundles
 from edge.tasks.controls import ControlsWatch
@@ -151,9 +152,12 @@ def _transport(config: Config) -> Transport | None:
     return TRANSPORTS[config.transport](config.origin)
 
 
-async def _no_route(_request: Request, error: Exception) -> Response:
-    """Addresses and methods that no endpoint has, as problems like all others."""
+async def _no_route(request: Request, error: Exception) -> Response:
+    """Addresses that no endpoint has, as problems like all others."""
     if not isinstance(error, HTTPException):
         raise error
-    body = {"type": "about:blank", "title": error.detail, "status": error.status_code, "detail": error.detail}
-    return Response(encode_json(body), error.status_code, error.headers, "application/problem+json")
+    is_file = error.status_code == HTTPStatus.METHOD_NOT_ALLOWED  # of the site: an endpoint tells its methods itself
+    address = request.url.path
+    told = wire.MethodError(request.method, address, ("GET", "HEAD")) if is_file else unknown_address(address)
+    status, body = wire.problem(told)
+    return Response(body, status, wire.advice(told), wire.PROBLEM)

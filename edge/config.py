@@ -12,14 +12,14 @@ from datetime import datetime
 from pathlib import Path
 
 from contracts.codec import Contract, decode_json
-from contracts.errors import ContractError, EdgewiseError
+from contracts.errors import ContractError
 
 MICROSECONDS = 1_000_000
 KEY_BYTES = 32
 SPOOL_MB = 256
 
 
-class ConfigError(EdgewiseError):
+class ConfigError(ContractError):
     """The node cannot start as it was told to. The message says what to mend."""
 
 

@@ -1,9 +1,9 @@
 """The endpoints: bytes -> type -> call -> bytes and status. What they do stands in other rooms.
 
-Each is a bare ASGI callable in Starlette's router. `Endpoint` is the one place where an error becomes an answer.
+Each is a bare ASGI callable in Starlette's router. `Served` is the one place where an error becomes an answer.
 """
 
-import hmac
+import difflib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,24 +14,18 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from contracts.codec import Contract
-from contracts.decision import Decision, Trace
 from contracts.errors import ContractError, EdgewiseError
-from contracts.explanation import Details
-from contracts.record import DecisionRecord
 from contracts.visitor_state import Consent
 from edge import telemetry, wire
-from edge.activation import Live
 from edge.caller import choose, identify, set_cookie, with_state
 from edge.deadline import Arrival
+from edge.explanations import trace, why
 from edge.intake import EventsAsk, Refusal, take
 from edge.node import Node, gauges, status
 from edge.pages import PageAsk, SlotAnswer, arrival_of, context_of_query, decide_page, unknown
-from engine.compare import Made
-from engine.details import details
-from engine.explain import explain, why_not
-from engine.records import sealed
 
 CLIENT_FILE = Path(__file__).parent / "web" / "edgewise.js"
+_MAX_ADDRESS = 80
 Handler = Callable[[Node, Scope, Receive, Send], Awaitable[int]]
 
 
@@ -52,28 +46,6 @@ class ConsentAsk(Contract, frozen=True):
     opted_out: bool = False
 
 
-class WhyAnswer(Contract, frozen=True):
-    """Why a visitor saw what they saw, for the visitor; a ranking has a reason for each item that has one."""
-
-    why: str | None
-    items: dict[str, str]
-
-
-class TraceAnswer(Contract, frozen=True):
-    """One decision with its trace and the record that replays it, for operators.
-
-    `explanation` tells it in sentences; with `?item=`, `why_not` tells what became of that item. `details` are computed
-    again on request; None once the node's bundle or catalog is another: `edgewise explain` has them then.
-    """
-
-    explanation: tuple[str, ...]
-    why_not: str | None
-    decision: Decision
-    trace: Trace
-    record: DecisionRecord
-    details: Details | None
-
-
 @dataclass(frozen=True)
 class Endpoint:
     """One endpoint as the reference lists it, and the handler that serves it."""
@@ -85,27 +57,44 @@ class Endpoint:
 
 
 class Served:
-    """An endpoint as ASGI callable of one node: runs its handler, answers errors as problems, counts."""
+    """An address as ASGI callable of one node: runs the method's handler, answers errors as problems, counts."""
 
-    def __init__(self, node: Node, endpoint: Endpoint) -> None:
+    def __init__(self, node: Node, address: str) -> None:
         self._node = node
-        self._endpoint = endpoint
+        self._address = address
+        self._handlers = {each.method: each.handler for each in ENDPOINTS if each.path == address}
+        if "GET" in self._handlers:
+            self._handlers["HEAD"] = self._handlers["GET"]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
         try:
-            code = await self._endpoint.handler(self._node, scope, receive, send)
+            handler = self._handlers.get(scope["method"])
+            if handler is None:
+                raise wire.MethodError(scope["method"], scope["path"], self._handlers)
+            code = await handler(self._node, scope, receive, send)
         except EdgewiseError as error:
             code = await wire.send_problem(send, error)
-        self._node.telemetry.count(telemetry.REQUESTS, self._endpoint.path, str(code))
+        self._node.telemetry.count(telemetry.REQUESTS, self._address, str(code))
 
 
 def routes(node: Node) -> list[BaseRoute]:
     """All endpoints of a node; in dev with a site, its files."""
-    listed: list[BaseRoute] = [Route(each.path, Served(node, each), methods=[each.method]) for each in ENDPOINTS]
+    addresses = dict.fromkeys(each.path for each in ENDPOINTS)
+    listed: list[BaseRoute] = [Route(address, Served(node, address)) for address in addresses]
     if node.config.is_dev and node.config.site is not None:
         listed.append(Mount("/", StaticFiles(directory=node.config.site, html=True)))
     return listed
+
+
+def unknown_address(address: str) -> wire.UnknownNameError:
+    """What to say of an address that no endpoint has, with the nearest one."""
+    listed = {each.path: f"{each.method} {each.path}" for each in ENDPOINTS}
+    near = difflib.get_close_matches(address[:_MAX_ADDRESS], listed, n=1)
+    meant = f"did you mean {listed[near[0]]}? " if near else ""
+    return wire.UnknownNameError(
+        f"no endpoint has this address; {meant}docs/reference/http.md lists all", address[:_MAX_ADDRESS]
+    )
 
 
 async def decide(node: Node, scope: Scope, receive: Receive, send: Send) -> int:
@@ -158,31 +147,6 @@ async def forget_visitor(node: Node, scope: Scope, receive: Receive, send: Send)
     return await wire.send_bytes(send, 204, "text/plain", b"", [(b"set-cookie", node.jar.clear().encode())])
 
 
-async def why(node: Node, scope: Scope, receive: Receive, send: Send) -> int:
-    """Tells why a decision came about, in the words that a shopper may read."""
-    _, decision, _ = _found(node, scope)
-    reasons = {item.id: item.why for item in decision.items if item.why is not None}
-    return await wire.answer(scope, send, WhyAnswer(why=decision.why, items=reasons))
-
-
-async def trace(node: Node, scope: Scope, receive: Receive, send: Send) -> int:
-    """Tells all about a decision, to operators."""
-    token = wire.header(scope, b"authorization").removeprefix("Bearer ").encode()
-    if not node.config.is_dev and not hmac.compare_digest(token, node.config.secrets.operator_token.encode()):
-        raise wire.ForbiddenError("traces are for operators: send Authorization: Bearer and the operator's token")
-    record, decision, steps = _found(node, scope)
-    item = wire.query_values(scope).get("item")
-    told = TraceAnswer(
-        explanation=explain(decision, steps),
-        why_not=None if item is None else why_not(item, decision, steps),
-        decision=decision,
-        trace=steps,
-        record=sealed(record),
-        details=_details(node.in_use(), record, Made(decision, steps), item),
-    )
-    return await wire.answer(scope, send, told)
-
-
 async def node_status(node: Node, scope: Scope, receive: Receive, send: Send) -> int:
     """What the node says about itself."""
     return await wire.answer(scope, send, status(node))
@@ -220,21 +184,6 @@ async def _decide(node: Node, scope: Scope, send: Send, ask: PageAsk) -> int:
     if caller.is_new:
         headers.append(set_cookie(node, caller.state))
     return await wire.answer(scope, send, decided.answer, headers)
-
-
-def _details(live: Live, record: DecisionRecord, made: Made, item: str | None) -> Details | None:
-    if (live.loaded.revision, live.snapshot.cursor) != (record.revision, record.cursor):
-        return None
-    items = made.decision.answer if item is None else (item,)
-    return details(live.loaded, record, live.snapshot, made, items[:1])
-
-
-def _found(node: Node, scope: Scope) -> tuple[DecisionRecord, Decision, Trace]:
-    decision_id = scope["path_params"]["decision_id"]
-    found = node.recent.find(decision_id)
-    if found is None:
-        raise wire.UnknownNameError("this node does not remember that decision: ask soon after it was made")
-    return found
 
 
 ENDPOINTS: tuple[Endpoint, ...] = (  # the router asks them in this order

@@ -109,11 +109,15 @@ class Recent:
 
     def find(self, decision_id: str) -> "tuple[DecisionRecord, Decision, Trace] | None":
         """The record that holds this decision, the decision, its trace; None when it is forgotten or was never made."""
-        record = self._records.get(decision_id.partition(".")[0])
+        record = self.page(decision_id)
         if record is None:
             return None
         pairs = zip(record.result.decisions, record.result.traces, strict=True)
         return next(((record, made, trace) for made, trace in pairs if made.decision_id == decision_id), None)
+
+    def page(self, decision_id: str) -> DecisionRecord | None:
+        """The record of the page that a decision's id names, be there such a slot or not."""
+        return self._records.get(decision_id.partition(".")[0])
 
 
 def _head(metric: Metric) -> list[str]:

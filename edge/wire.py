@@ -1,11 +1,13 @@
 """HTTP bytes <-> types: media types, limits, answers, and the one place where an error becomes a status.
 
 What the endpoints mean is `edge.routes`' affair. Bodies are JSON, msgpack or CBOR as Content-Type and Accept say;
-errors are always problem+json (RFC 9457) and name the path inside the body that is at fault.
+errors are always problem+json (RFC 9457) and name the path inside the body that is at fault, or the address. Of a JSON
+key that comes twice the last value counts: the parser does not tell, and a second reading takes ten times as long.
 """
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from http import HTTPStatus
 from typing import TypeVar
 from urllib.parse import parse_qsl
 
@@ -19,11 +21,23 @@ from edge.spool import SpoolFullError
 T = TypeVar("T")
 Header = tuple[bytes, bytes]
 RETRY_AFTER_S = 2
+PROBLEM = "application/problem+json"
 _MAX_ACCEPT = 256
+_MAX_TOLD = 80
 
 
 class UnknownNameError(ContractError):
     """What was asked for by name does not exist here."""
+
+
+class MethodError(ContractError):
+    """The address is there, but not for this method; `allowed` are those that it is for."""
+
+    def __init__(self, method: str, address: str, allowed: Iterable[str]) -> None:
+        self.allowed = tuple(allowed)
+        super().__init__(
+            f"{method[:_MAX_TOLD]} is not for this address: use {' or '.join(self.allowed)}", address[:_MAX_TOLD]
+        )
 
 
 class MediaTypeError(ContractError):
@@ -49,6 +63,7 @@ _STATUS: dict[type[EdgewiseError], tuple[int, str]] = {
     NotAcceptableError: (406, "Not Acceptable"),
     ForbiddenError: (403, "Forbidden"),
     UnknownNameError: (404, "Not Found"),
+    MethodError: (405, "Method Not Allowed"),
     ContractError: (400, "Bad Request"),
     NoBundleError: (503, "Service Unavailable"),
     SpoolFullError: (503, "Service Unavailable"),
@@ -62,6 +77,14 @@ def problem(error: EdgewiseError) -> tuple[int, bytes]:
     place = {"path": error.path} if isinstance(error, ContractError) else {}
     detail = error.message if isinstance(error, ContractError) else str(error)
     return status, encode_json({"type": "about:blank", "title": title, "status": status, "detail": detail, **place})
+
+
+def advice(error: EdgewiseError) -> dict[str, str]:
+    """The headers that go with a problem: what would be allowed, or when to ask again."""
+    if isinstance(error, MethodError):
+        return {"allow": ", ".join(error.allowed)}
+    is_passing = problem(error)[0] == HTTPStatus.SERVICE_UNAVAILABLE
+    return {"retry-after": str(RETRY_AFTER_S)} if is_passing else {}
 
 
 def header(scope: Scope, name: bytes) -> str:
@@ -131,11 +154,11 @@ async def send_bytes(send: Send, status: int, media_type: str, body: bytes, head
     return status
 
 
-async def send_problem(send: Send, error: EdgewiseError, headers: Iterable[Header] = ()) -> int:
+async def send_problem(send: Send, error: EdgewiseError) -> int:
     """Sends the problem document of an error and returns its status."""
     status, body = problem(error)
-    retry: list[Header] = [(b"retry-after", str(RETRY_AFTER_S).encode())] if status == 503 else []
-    return await send_bytes(send, status, "application/problem+json", body, [*retry, *headers])
+    headers = [(name.encode(), value.encode()) for name, value in advice(error).items()]
+    return await send_bytes(send, status, PROBLEM, body, headers)
 
 
 def query_values(scope: Scope) -> Mapping[str, str]:

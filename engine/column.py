@@ -138,7 +138,13 @@ def with_changes(column: Column, changes: Changes) -> Column:
     as_of[rows] = [instant for _, _, instant in changes]
     newest = max(column.newest, *(instant for _, _, instant in changes))
     kept_status = status if status.any() else None
-    return replace(column, status=kept_status, as_of=as_of, newest=newest)
+    return replace(column, status=kept_status, as_of=_once(as_of), newest=newest)
+
+
+def _once(instants: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The same instants; one that holds for all rows stands once in memory, as it does after a publication."""
+    first = instants[:1].copy()
+    return np.broadcast_to(first, instants.shape) if (instants == first).all() else instants
 
 
 def _single_with(column: Column, rows: Array, changes: Changes) -> Column:

@@ -5,7 +5,6 @@ How each finds its rows stands in `engine.generators`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 
@@ -43,29 +42,26 @@ def retrieve(slot: LoadedSlot, scope: Scope, snapshot: Snapshot) -> Retrieved:
         generated[generator.name] = len(rows)
         found.append(rows)
     quotas = [generator.quota for generator in slot.generators]
-    return Retrieved(_united(found, quotas, slot.spec.cap_candidates), generated, expired)
+    return Retrieved(_united(found, quotas, slot.spec.cap_candidates, len(table.ids)), generated, expired)
 
 
-def _united(found: Sequence[Rows], quotas: Sequence[int], cap: int) -> Rows:
-    """Each row once, sorted. Over the cap, quotas go first, then earlier generators and their earlier rows."""
-    possible = [rows[:cap] for rows in found]  # what stands behind them can never be among the first
-    if sum(map(len, possible)) <= cap:
-        return _distinct(np.concatenate(possible)) if possible else np.zeros(0, dtype=np.int64)
-    once: dict[int, None] = {}
-    for rows, quota in zip(possible, quotas, strict=True):
-        once.update(dict.fromkeys(rows[:quota].tolist()))
-    for rows in possible:
-        if len(once) >= cap:
+def _united(found: Sequence[Rows], quotas: Sequence[int], cap: int, count: int) -> Rows:
+    """Each of `count` rows once, sorted. Over the cap, quotas go first, then earlier generators and their earlier rows.
+
+    No generator gives a row twice, and quotas sum up to at most the cap: the first one's is the start of what it gives.
+    """
+    is_free = np.ones(count, dtype=np.bool_)
+    chosen = [np.zeros(0, dtype=np.int64)]
+    room = cap
+    sure = [rows[:quota] for rows, quota in zip(found[1:], quotas[1:], strict=True) if quota]
+    for rows in (*sure, *found):
+        first = rows[:cap]  # what stands behind them can never be among those chosen
+        fresh = first[is_free[first]][:room]
+        is_free[fresh] = False
+        chosen.append(fresh)
+        room -= len(fresh)
+        if room == 0:
             break
-        once.update(dict.fromkeys(rows.tolist()))
-    chosen = np.fromiter(islice(once, cap), dtype=np.int64)
-    chosen.sort()
-    return chosen
-
-
-def _distinct(rows: Rows) -> Rows:
-    """Each row once, sorted; three times as fast as `np.unique` for so few."""
-    rows.sort()
-    is_new = np.ones(len(rows), dtype=np.bool_)
-    np.not_equal(rows[1:], rows[:-1], out=is_new[1:])
-    return rows[is_new]
+    united = np.concatenate(chosen)
+    united.sort()
+    return united

@@ -23,6 +23,7 @@ from contracts.bundle import write_file
 from contracts.codec import decode_json
 from contracts.decision import Override
 from contracts.errors import EdgewiseError
+from deploy.catching_up import wait_for_feed
 from deploy.processes import Child, start, stop, wait_until_ready
 from deploy.publish import publish
 from deploy.secrets import ensure_secrets
@@ -31,7 +32,6 @@ from edge.qa import COOKIE, Token, signed
 from loadtest.open_loop import Call, Run, run
 from loadtest.report import HEADER, ratio, row, rss_mb
 from loadtest.scenarios import NotPreparedError, decide_calls, read_visits
-from loadtest.shoppers import wait_for_feed
 
 STOREFRONT = Path("bundles/storefront")
 EDGE_PORT, ORIGIN_PORT, BARE_PORT = 18500, 18501, 18502

@@ -1,7 +1,9 @@
 """The bundle and the requests that the engine bench runs: a made-up catalog of 50,000 items, a forest of 100 trees.
 
-Everything is drawn from fixed seeds. The two slots differ in how many candidates they take; both have eight guardrails,
-thirty model inputs (ten of the item, ten of the visitor, ten of both), an objective and two boosts.
+Everything is drawn from fixed seeds. Two kinds of slots, each with about 50 and about 200 candidates that are scored. A
+`plain` shelf has four guardrails, 24 model inputs (ten of the item, ten of the request, four of both), an objective and
+a boost. A `rich` one has eight guardrails, 30 inputs (ten of both, most of them look-ups in the visitor's maps), four
+generators, two boosts and a why text.
 """
 
 import csv
@@ -17,40 +19,55 @@ import numpy as np
 from compiler.build import build
 from contracts.decision import DecisionRequest
 from contracts.features import Cursor, FeatureDelta, Value
+from engine.column import Array
+from engine.gate import scope_of
+from engine.guard import guard
 from engine.load import load
 from engine.loaded import LoadedBundle
+from engine.programs.values import Batch
+from engine.retrieve import retrieve
+from engine.score import matrix
 from engine.snapshot import VISITOR, Snapshot
 
-ITEMS, CATEGORIES, PAIRED, TREES, LEAVES = 50_000, 40, 4_000, 100, 31
+ITEMS, CATEGORIES, PAIRED, TREES, LEAVES, ROWS = 50_000, 40, 4_000, 100, 31, 4_000
 NOW = 1_700_000_000_000_000
-SLOTS = {"few": 50, "many": 200}
 _ITEM = ("popularity", "f0", "f1", "f2", "f3", "f4", "f5")
 _VISITOR = tuple(f"v{number}" for number in range(8))
-_INPUTS = {
+_OF_ITEM = {
     **{name: f"item.{name}" for name in _ITEM},
     "price": "double(item.price) / 100.0",
     "margin": "double(item.price - item.cost) / double(item.price)",
     "stock": "item.stock",
+}
+_OF_REQUEST = {
     **{name: f"visitor.{name}" for name in _VISITOR},
     "hour": "now.getHours()",
     "cart": "size(visitor_state.cart)",
+}
+_OF_PAIRS = {
     "affinity": "get(visitor.affinity, item.category, 0.0)",
+    "is_own": "item.id in visitor.own",
+    "taste": "visitor.v2 * item.f0",
+    "is_dear": "double(item.price) > visitor.v1 * 3000.0",
+}
+_OF_HISTORY = {
     "visits": "visitor.item_visits[item.id]",
     "visit_rate": "visitor.item_visits[item.id] / visitor.v0",
     "days": "double(int(now)) / 86400.0 - visitor.item_last[item.id]",
-    "is_own": "item.id in visitor.own",
     "goes_with": "size(visitor_state.cart) > 0 ? get(item.goes_with, visitor_state.cart[0], 0.0) : 0.0",
-    "is_dear": "double(item.price) > visitor.v1 * 3000.0",
-    "taste": "visitor.v2 * item.f0",
     "trend": "visitor.v3 * item.popularity",
     "pull": "get(visitor.affinity, item.category, 0.0) * item.f1",
+}
+_MODELS = {
+    "likes": {**_OF_ITEM, **_OF_REQUEST, **_OF_PAIRS},
+    "buys": {**_OF_ITEM, **_OF_REQUEST, **_OF_PAIRS, **_OF_HISTORY},
 }
 _GUARDS = {
     "in_stock": "item.stock > 0",
     "above_map": "item.price >= item.map_price",
     "margin_floor": "item.price * 100 >= item.cost * 105",
-    "in_band": "item.price >= 50 && item.price <= 50000",
     "not_in_cart": "!(item.id in visitor_state.cart)",
+    "in_band": "item.price >= 50 && item.price <= 50000",
     "may_be_promoted": '!(item.category in ["c01", "c02"])',
     "not_bought_lately": "get(visitor.item_last, item.id, 0.0) < double(int(now)) / 86400.0 - 1.0",
     "not_disliked": "get(visitor.affinity, item.category, 0.0) > -0.9",
@@ -101,11 +118,11 @@ stock = {{ type = "int" }}
 hot = {{ type = "numbers", default = {{}} }}
 goes_with = {{ type = "numbers", cooccurrence = {{ source = "together.csv", strongest = 20 }} }}
 [pages]
-home = ["few"]
+home = ["plain-50"]
 [precompute]
 now = 2023-11-14T22:13:20Z
 """
-_SLOT = """
+_SHELF = """
 kind = "ranking"
 table = "items"
 component = "shelf"
@@ -113,10 +130,26 @@ size = 12
 cap_candidates = {cap}
 purposes = ["personal"]
 guards = {guards}
-model = "buys"
+model = "{model}"
 objective = 'score + 0.1 * item.popularity'
 boosts = {boosts}
 policy = {{ name = "greedy" }}
+{more}
+[payload]
+title = {{ type = "string", expr = 'item.title' }}
+price = {{ type = "int", expr = 'item.price' }}
+[plain]
+title = "All"
+"""
+_PLAIN = """
+[[retrieve]]
+generator = "filter"
+where = 'item.stock > 0 && item.popularity > 0.2'
+match = 'get(visitor.affinity, item.category, 0.0) > 0.0'
+order = 'item.popularity'
+limit = {cap}
+"""
+_RICH = """
 why = 'item.id in visitor.own ? "You bought this before" : "Popular now"'
 [[retrieve]]
 generator = "per_visitor"
@@ -139,12 +172,35 @@ generator = "trending"
 key = 'request.device'
 column = "hot"
 limit = {cap}
-[payload]
-title = {{ type = "string", expr = 'item.title' }}
-price = {{ type = "int", expr = 'item.price' }}
-[plain]
-title = "All"
 """
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a slot of the workload is made of: how many candidates it retrieves, and its first guards and boosts."""
+
+    cap: int
+    model: str
+    guards: int
+    boosts: int
+    more: str
+
+    def toml(self) -> str:
+        """The slot as a source file."""
+        guards, boosts = (json.dumps(list(names)[:count]) for names, count in self._named())
+        more = self.more.format(cap=self.cap, share=self.cap // 2, quota=self.cap // 4)
+        return _SHELF.format(cap=self.cap, model=self.model, guards=guards, boosts=boosts, more=more)
+
+    def _named(self) -> tuple[tuple[dict[str, str], int], tuple[dict[str, str], int]]:
+        return (_GUARDS, self.guards), (_BOOSTS, self.boosts)
+
+
+SLOTS = {
+    "plain-50": Shape(60, "likes", guards=4, boosts=1, more=_PLAIN),
+    "plain-200": Shape(240, "likes", guards=4, boosts=1, more=_PLAIN),
+    "rich-50": Shape(60, "buys", guards=8, boosts=2, more=_RICH),
+    "rich-200": Shape(240, "buys", guards=8, boosts=2, more=_RICH),
+}
 
 
 @dataclass(frozen=True)
@@ -157,15 +213,46 @@ class Workload:
 
 
 def make(folder: Path, visitors: int) -> Workload:
-    """Writes the sources into a folder, builds and loads them, draws the visitors."""
+    """Writes the sources into a folder, builds and loads them, draws the visitors.
+
+    Models are trained on rows that the engine assembles for these visitors, so that their trees split where inputs lie:
+    the first build, with trees grown on anything, is there to assemble them.
+    """
     chance = np.random.default_rng(5)
     _write_catalog(folder, chance)
     _write_rules(folder)
-    _write_model(folder, chance)
+    deltas, requests = list(_visitors(visitors, chance)), {slot: _requests(slot, visitors) for slot in SLOTS}
+    anything = {name: chance.random((ROWS, len(inputs))) for name, inputs in _MODELS.items()}
+    first = _built(folder, anything, deltas, requests)
+    return _built(folder, {name: _assembled(first, name) for name in _MODELS}, deltas, requests)
+
+
+def _built(
+    folder: Path,
+    rows: dict[str, Array],
+    deltas: list[FeatureDelta],
+    requests: dict[str, tuple[DecisionRequest, ...]],
+) -> Workload:
+    for name, inputs in _MODELS.items():
+        _write_model(folder, name, inputs, rows[name])
+    _lock_models(folder)
     loaded = load(build(folder).bundle)
-    deltas = list(_visitors(visitors, chance))
-    snapshot = loaded.snapshot.with_deltas(deltas, Cursor(epoch="bench"))
-    return Workload(loaded, snapshot, {slot: _requests(slot, visitors) for slot in SLOTS})
+    return Workload(loaded, loaded.snapshot.with_deltas(deltas, Cursor(epoch="bench")), requests)
+
+
+def _assembled(workload: Workload, name: str) -> Array:
+    """The rows of one model, over all requests of its slots, as they are scored."""
+    rows = []
+    for slot, requests in workload.requests.items():
+        chosen = workload.loaded.slots[slot]
+        if chosen.model is None or chosen.model.spec.name != name:
+            continue
+        for request in requests:
+            scope = scope_of(request, workload.snapshot, workload.loaded)
+            table = workload.snapshot.tables[chosen.spec.table]
+            found = retrieve(chosen, scope, workload.snapshot)
+            rows.append(matrix(chosen.model, guard(chosen, Batch(scope, table, found.rows)).batch))
+    return np.concatenate(rows)
 
 
 def _write_catalog(folder: Path, chance: np.random.Generator) -> None:
@@ -207,23 +294,27 @@ def _write_rules(folder: Path) -> None:
         (folder / name).mkdir()
     rules = {**_GUARDS, **_BOOSTS}
     (folder / "rules/all.toml").write_text("".join(f"[{name}]\nexpr = '{expr}'\n" for name, expr in rules.items()))
-    for slot, cap in SLOTS.items():
-        words = {"guards": json.dumps(list(_GUARDS)), "boosts": json.dumps(list(_BOOSTS))}
-        text = _SLOT.format(cap=cap, share=cap // 2, quota=cap // 4, **words)
-        (folder / f"slots/{slot}.toml").write_text(text)
+    for slot, shape in SLOTS.items():
+        (folder / f"slots/{slot}.toml").write_text(shape.toml())
 
 
-def _write_model(folder: Path, chance: np.random.Generator) -> None:
-    rows = chance.random((4000, len(_INPUTS))).astype(np.float32)
-    labels = rows @ chance.normal(size=len(_INPUTS)) + chance.normal(size=4000) > 0
+def _write_model(folder: Path, name: str, inputs: dict[str, str], rows: Array) -> None:
+    """A forest that tells apart rows by a random sum of their inputs' ranks, with noise."""
+    chance = np.random.default_rng(7)
+    ranks = rows.argsort(axis=0).argsort(axis=0) / len(rows)
+    labels = (ranks - 0.5) @ chance.normal(size=len(inputs)) + chance.normal(size=len(rows)) > 0
     settings = {"objective": "binary", "num_leaves": LEAVES, "min_data_in_leaf": 5, "num_threads": 1, "verbose": -1}
-    model = lightgbm.train(settings, lightgbm.Dataset(rows, labels, feature_name=list(_INPUTS)), TREES)
-    model.save_model(folder / "models/buys.txt")
-    digest = hashlib.sha256((folder / "models/buys.txt").read_bytes()).hexdigest()
-    (folder / "models.lock").write_text(f"{digest}  models/buys.txt\n")
-    inputs = "".join(f"{name} = '{expr}'\n" for name, expr in _INPUTS.items())
-    head = 'exporter = "lightgbm"\nfile = "models/buys.txt"\noutput = "margin"\n[inputs]\n'
-    (folder / "models/buys.toml").write_text(head + inputs)
+    model = lightgbm.train(settings, lightgbm.Dataset(rows, labels, feature_name=list(inputs)), TREES)
+    model.save_model(folder / f"models/{name}.txt")
+    head = f'exporter = "lightgbm"\nfile = "models/{name}.txt"\noutput = "margin"\n[inputs]\n'
+    (folder / f"models/{name}.toml").write_text(head + "".join(f"{key} = '{expr}'\n" for key, expr in inputs.items()))
+
+
+def _lock_models(folder: Path) -> None:
+    files = [f"models/{name}.txt" for name in sorted(_MODELS)]
+    digests = [hashlib.sha256((folder / file).read_bytes()).hexdigest() for file in files]
+    lines = zip(digests, files, strict=True)
+    (folder / "models.lock").write_text("".join(f"{digest}  {file}\n" for digest, file in lines))
 
 
 def _ids(numbers: Sequence[int] | range) -> list[str]:

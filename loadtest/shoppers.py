@@ -6,7 +6,6 @@ it would on a Monday morning. Prints what the shop decided for whom, and the sha
 
 import argparse
 import sys
-import time
 from collections import Counter
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,7 +16,7 @@ from tqdm import tqdm
 
 from contracts.codec import Contract, decode_json
 from contracts.errors import EdgewiseError
-from contracts.node_status import NodeStatus
+from deploy.catching_up import wait_for_feed
 from loadtest.report import shares
 from loadtest.scenarios import Visit, read_visits, visit_calls
 
@@ -38,13 +37,20 @@ def main(words: list[str] | None = None) -> int:
     try:
         answers = _shop(options)
     except httpx.HTTPStatusError as error:
-        print(f"{error.request.url} answered {error.response.status_code}: {error.response.text}", file=sys.stderr)
+        print(_refused(error, options.secrets), file=sys.stderr)
         return 4
     except (EdgewiseError, httpx.HTTPError, OSError) as error:
         print(f"{error}\nIs `make run` up, and is {options.edge} its edge?", file=sys.stderr)
         return 4
     print(f"\n{sum(answers.values())} slots decided: {shares(answers)}")
     return 0
+
+
+def _refused(error: httpx.HTTPStatusError, secrets: Path) -> str:
+    told = f"{error.request.url} answered {error.response.status_code}: {error.response.text}"
+    if error.response.status_code != httpx.codes.FORBIDDEN:
+        return told
+    return f"{told}\n{secrets} is not the secrets file of that origin: name it with --secrets"
 
 
 def _options(words: list[str] | None) -> argparse.Namespace:
@@ -87,19 +93,7 @@ def _publish(origin: str, edge: str, token: str, week: datetime) -> None:
     headers = {"authorization": f"Bearer {token}"}
     answer = httpx.post(f"{origin}/v1/publish", json={"as_of": week.isoformat()}, headers=headers, timeout=PATIENCE_S)
     answer.raise_for_status()
-    wait_for_feed(origin, edge)
-
-
-def wait_for_feed(origin: str, edge: str) -> None:
-    """Returns when the edge has applied all that the origin has published, or gives up after two minutes."""
-    heads = httpx.get(f"{origin}/v1/status", timeout=10).raise_for_status().json()["positions"]
-    give_up = time.monotonic() + PATIENCE_S
-    while time.monotonic() < give_up:
-        status = decode_json(httpx.get(f"{edge}/v1/status", timeout=10).raise_for_status().content, NodeStatus)
-        if all(status.cursor.positions.get(table, 0) >= head for table, head in heads.items()):
-            return
-        time.sleep(0.2)
-    tqdm.write("the edge has not caught up with the feed; going on with what it has")
+    wait_for_feed(origin, edge, tqdm.write)
 
 
 def _send(edge: str, visit: Visit, answers: Counter[str]) -> None:

@@ -8,7 +8,6 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import ExitStack, asynccontextmanager
 from functools import partial
-from http import HTTPStatus
 
 import uvicorn
 from starlette.applications import Starlette
@@ -117,6 +116,10 @@ def _route(origin: Origin, endpoint: Endpoint) -> Route:
     return Route(endpoint.path, respond, methods=[endpoint.method])
 
 
-async def _no_route(_request: Request, error: Exception) -> Response:
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    return wire.problem_document(status, HTTPStatus(status).phrase, "no such endpoint: see docs/reference/http.md")
+async def _no_route(request: Request, _error: Exception) -> Response:
+    address = request.url.path
+    allowed = [each.method for each in ENDPOINTS if each.path == address]
+    if allowed:
+        return wire.problem(wire.MethodError(request.method, address, allowed))
+    told = "no endpoint of an origin has this address: docs/reference/http.md lists all"
+    return wire.problem(wire.UnknownAddressError(told, address))

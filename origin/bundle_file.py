@@ -7,6 +7,7 @@ begins with the events that come from then on, as it would after a restart.
 from dataclasses import dataclass
 
 from contracts.bundle import read_file
+from contracts.errors import ContractError
 from origin import folding, publication
 from origin.config import Config
 from origin.folding import Folding
@@ -33,8 +34,12 @@ class BundleFile:
 
     def read(self) -> Declared:
         """What it declares. Raises `EdgewiseError` or `OSError`. Blocks."""
+        bundle_path = self._config.bundle
+        if not bundle_path.is_file():
+            making = f"`edgewise build FOLDER -o {bundle_path}` makes one"
+            raise ContractError(f"there is no bundle file {bundle_path}: {making}", "--bundle")
         stamp = self._stamp()
-        bundle = read_file(self._config.bundle.read_bytes())
+        bundle = read_file(bundle_path.read_bytes())
         batch, key = self._config.batch, self._config.secrets.pseudonym_key
         plan = None if batch is None else publication.plan_of(bundle, batch, key)
         declared = Declared(bundle.revision, folding.folding_of(bundle), plan)

@@ -12,6 +12,7 @@ from contracts.codec import decode_json
 from contracts.errors import ContractError
 
 KEY_BYTES = 32
+_PORTS = 65536
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,8 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def read_config(options: argparse.Namespace) -> Config:
     """The settings, checked. Raises `ContractError` naming the flag."""
     batch = _batch(options)
+    if not 0 < options.port < _PORTS:
+        raise ContractError(f"{options.port} is not a port: choose one from 1 to {_PORTS - 1}", "--port")
     if options.publish and batch is None:
         raise ContractError("nothing to publish without batch features: add --batch and --history", "--publish")
     return Config(
@@ -75,12 +78,21 @@ def read_config(options: argparse.Namespace) -> Config:
 
 
 def read_secrets(path: Path) -> Secrets:
-    """Reads the secrets file. Raises `ContractError` with the path of what is wrong, never its value."""
-    file = decode_json(path.read_bytes(), dict[str, str | dict[str, str]])
-    key, token = file.get("pseudonym"), file.get("operator_token")
-    if not isinstance(token, str) or not token:
-        raise ContractError("missing or empty", "$.operator_token")
-    return Secrets(_key(key if isinstance(key, str) else ""), token)
+    """Reads the secrets file. Raises `ContractError` with file and place of what is wrong, never its value."""
+    try:
+        file = decode_json(path.read_bytes(), dict[str, str | dict[str, str]])
+        key, token = file.get("pseudonym"), file.get("operator_token")
+        if not isinstance(token, str) or not token:
+            raise ContractError("missing or empty", "$.operator_token")
+        return Secrets(_key(key if isinstance(key, str) else ""), token)
+    except OSError as error:
+        raise ContractError(
+            f"no secrets at {path} ({error.strerror}): name the file that the edges have; `edgewise dev` makes"
+            " .edgewise/<bundle>/secrets.json"
+        ) from None
+    except ContractError as error:
+        told = f"{path} is not a secrets file: {error.message}; name the one that the edges have"
+        raise ContractError(told, error.path) from None
 
 
 def parse_instant(text: str, path: str) -> datetime:

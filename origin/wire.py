@@ -6,7 +6,7 @@ problem+json (RFC 9457) with the path of what is wrong. Large bodies are decoded
 
 import asyncio
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from starlette.requests import ClientDisconnect, Request
@@ -25,6 +25,18 @@ class MediaTypeError(ContractError):
     """The body is of a media type that the origin does not read."""
 
 
+class UnknownAddressError(ContractError):
+    """No endpoint has this address."""
+
+
+class MethodError(ContractError):
+    """The address is there, but not for this method; `allowed` are those that it is for."""
+
+    def __init__(self, method: str, address: str, allowed: Sequence[str]) -> None:
+        super().__init__(f"{method} is not for this address: use {' or '.join(allowed)}", address)
+        self.allowed = tuple(allowed)
+
+
 class ForbiddenError(ContractError):
     """This needs the operator's token."""
 
@@ -33,6 +45,8 @@ _STATUS: dict[type[EdgewiseError], tuple[int, str]] = {
     TooLargeError: (413, "Content Too Large"),
     MediaTypeError: (415, "Unsupported Media Type"),
     ForbiddenError: (403, "Forbidden"),
+    UnknownAddressError: (404, "Not Found"),
+    MethodError: (405, "Method Not Allowed"),
     ContractError: (400, "Bad Request"),
     EdgewiseError: (500, "Internal Server Error"),
 }
@@ -43,13 +57,9 @@ def problem(error: EdgewiseError) -> Response:
     status, title = next(entry for kind, entry in _STATUS.items() if isinstance(error, kind))
     place = {"path": error.path} if isinstance(error, ContractError) else {}
     detail = error.message if isinstance(error, ContractError) else str(error)
-    return problem_document(status, title, detail, **place)
-
-
-def problem_document(status: int, title: str, detail: str, **place: str) -> Response:
-    """An answer that is a problem (RFC 9457)."""
     body = encode_json({"type": "about:blank", "title": title, "status": status, "detail": detail, **place})
-    return Response(body, status, media_type="application/problem+json")
+    headers = {"allow": ", ".join(error.allowed)} if isinstance(error, MethodError) else None
+    return Response(body, status, headers, "application/problem+json")
 
 
 def check_token(request: Request, token: str) -> None:

@@ -22,6 +22,8 @@ _UNNAMED = re.compile(r"Column_\d+")
 _CATEGORICAL, _DEFAULT_LEFT = 1, 2
 _MISSING_ZERO, _MISSING_NAN = 1, 2
 _CONVERTER_OPSET = 15
+_ZERO = float(np.float32(1e-35))  # kZeroThreshold of include/LightGBM/meta.h
+_BELOW_ZERO = float(np.nextafter(np.float32(-_ZERO), np.float32(-1)))
 
 
 def load(data: bytes, output: str, n_inputs: int) -> Native:
@@ -89,6 +91,7 @@ def _rewritten(found: re.Match[str]) -> str:
     thresholds = np.array(found[1].split(), np.float64)
     # Without NaN in training, LightGBM reads NaN as 0.
     is_left = np.where(missing == _MISSING_NAN, (kinds & _DEFAULT_LEFT) > 0, thresholds >= 0)
-    rounded = " ".join(repr(float(threshold)) for threshold in rounded_down(thresholds))
+    is_below_zero = (thresholds < 0) & (thresholds >= -_ZERO)  # what lies that near counts as 0, and is above it
+    rounded = " ".join(map(repr, np.where(is_below_zero, _BELOW_ZERO, rounded_down(thresholds)).tolist()))
     spelled = " ".join("10" if left else "8" for left in is_left)
     return f"threshold={rounded}\ndecision_type={spelled}"

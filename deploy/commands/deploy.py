@@ -9,7 +9,7 @@ import argparse
 import time
 from pathlib import Path
 
-from contracts.bundle import read_file
+from deploy.bundle_files import read_bundle
 from deploy.outcome import Outcome
 from deploy.publish import publish
 
@@ -23,6 +23,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Outcome:
     """Publishes the file's bundle as the registry's next release."""
-    bundle = read_file(options.file.read_bytes())
+    bundle = read_bundle(options.file)
     release = publish(bundle, options.to, note=options.note, now=time.time_ns() // 1000)
     return Outcome(release, f"release {release.sequence} of {options.to}: {release.revision}")

@@ -1,7 +1,8 @@
 """`edgewise dev`.
 
-Builds the bundle, starts an origin (where the bundle has batch features) and an edge, serves the bundle's site, and on
-every save builds again and swaps: no request is dropped, and a bundle with problems changes nothing. It never trains.
+Builds the bundle, starts an origin and an edge, waits until the edge has the origin's features, serves the bundle's
+site, and on every save builds again and swaps: no request is dropped, and a bundle with problems changes nothing. It
+never trains.
 
 examples:
   edgewise dev bundles/storefront
@@ -26,10 +27,12 @@ from compiler.build import build
 from compiler.diagnostics import render
 from contracts.bundle import Bundle, read_file, write_file
 from contracts.errors import EdgewiseError
+from deploy.catching_up import wait_for_feed
 from deploy.outcome import Outcome
 from deploy.processes import Child, check_port, start, stop, wait_until_ready
 from deploy.publish import current, publish
 from deploy.secrets import ensure_secrets
+from edge.config import parse_instant
 
 WATCHED = {".toml", ".csv", ".lock"}
 
@@ -38,19 +41,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the words after `dev`."""
     parser.add_argument("folder", type=Path, help="a bundle's folder, with its edgewise.toml")
     parser.add_argument(
-        "--port", type=int, default=8300, help="where the page is served; the origin takes the next one"
+        "--port", type=int, default=8300, help="the page's port (default: %(default)s); the origin takes the next one"
     )
     parser.add_argument("--now", help="the instant that decisions take for now, RFC 3339 (default: the clock)")
     parser.add_argument("--publish", help="the instant as of which the origin publishes features (default: --now)")
-    parser.add_argument("--state", type=Path, default=Path(".edgewise"), help="folder for what the programs keep")
+    parser.add_argument(
+        "--state", type=Path, default=Path(".edgewise"), help="what the programs keep (default: %(default)s)"
+    )
 
 
 def run(options: argparse.Namespace) -> Outcome:
     """Runs until Ctrl-C, then stops both programs."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)  # also where a shell started us in the background
-    for port in (options.port, options.port + 1):
-        check_port(port)
+    _check(options)
     state = options.state / options.folder.resolve().name
     ensure_secrets(state / "secrets.json")
     _release(options.folder, state, note="dev")
@@ -61,13 +65,22 @@ def run(options: argparse.Namespace) -> Outcome:
         ):  # the origin first: an edge that finds none waits before it asks again
             children.append(program())
             wait_until_ready(children)
-        print(_welcome(options), flush=True)
+        print(_welcome(options, is_fed=_is_fed(options, children)), flush=True)
         _rebuild_on_save(options.folder, state, children)
     except KeyboardInterrupt:
         print("\nStopping ...", file=sys.stderr)
     finally:
         stop(children)
     return Outcome({"stopped": True})
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Raises for what origin or edge would refuse only after the build."""
+    for port in (options.port, options.port + 1):
+        check_port(port)
+    for name in ("now", "publish"):
+        if told := getattr(options, name):
+            parse_instant(told, f"--{name}")
 
 
 def _release(folder: Path, state: Path, *, note: str) -> Bundle:
@@ -123,8 +136,19 @@ def _programs(options: argparse.Namespace, state: Path) -> list[Callable[[], Chi
     ]
 
 
-def _welcome(options: argparse.Namespace) -> str:
+def _is_fed(options: argparse.Namespace, children: list[Child]) -> bool:
+    """Whether the edge has the origin's feed; waits for it a while, as long as both programs run."""
+
+    def check() -> None:
+        for child in children:
+            child.check()
+
+    return wait_for_feed(f"http://127.0.0.1:{options.port + 1}", f"http://127.0.0.1:{options.port}", check=check)
+
+
+def _welcome(options: argparse.Namespace, *, is_fed: bool) -> str:
     edge = f"http://127.0.0.1:{options.port}"
+    feed = "all in" if is_fed else "still coming in: until then a page may be plain, or as for a new visitor"
     decide = f"curl -s '{edge}/v1/decide?as=208' -H 'content-type: application/json' -d '{{\"page\": \"home\"}}'"
     return "\n".join(
         [
@@ -134,6 +158,7 @@ def _welcome(options: argparse.Namespace) -> str:
             f"  metrics   {edge}/metrics",
             f"  origin    http://127.0.0.1:{options.port + 1}/metrics",
             f"  status    edgewise status {edge}",
+            f"  feed      {feed}",
             "",
             f"  Watching {options.folder}: save a rule or a slot to see it live. Ctrl-C stops everything.",
             "",

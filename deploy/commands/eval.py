@@ -27,6 +27,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from tqdm import tqdm
 
@@ -38,7 +39,7 @@ from compiler.places import SourceText, Text
 from compiler.reading.expressions import ALONE, Expression
 from compiler.reading.tables import TableSource
 from compiler.sources import CONFIG_FILE, Sources, survey
-from contracts.codec import MAX_SECTION_BYTES, decode_json
+from contracts.codec import MAX_BODY_BYTES, MAX_SECTION_BYTES, decode_json
 from contracts.errors import ContractError, RuleError
 from contracts.rule_ir import Rule
 from deploy.conformance import Case, run_cases
@@ -48,6 +49,8 @@ from engine.programs.functions.formatting import text_of
 from engine.programs.functions.text_changes import quoted
 from engine.programs.plan import plan_request, plan_trial
 from engine.programs.values import CelValue, OptionalValue, RequestProgram, Scope, Uint
+
+T = TypeVar("T")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -64,7 +67,7 @@ def run(options: argparse.Namespace) -> Outcome:
         return _batch(options.batch)
     if options.expression is None:
         raise ContractError("there is nothing to try: give an expression, or --batch FILE", "expression")
-    values = decode_json(options.file.read_bytes(), Surroundings) if options.file else Surroundings()
+    values = _read(options.file, Surroundings, MAX_BODY_BYTES) if options.file else Surroundings()
     text, folder = options.expression, options.bundle
     trial = _guessed(text, values) if folder is None else _of_bundle(text, values, folder)
     rule = trial.rule
@@ -76,9 +79,17 @@ def run(options: argparse.Namespace) -> Outcome:
     return Outcome({"type": rule.type, "value": value}, f"{written}  ({rule.type})")
 
 
+def _read(file: Path, kind: type[T], max_bytes: int) -> T:
+    """A JSON file. Raises `ContractError` naming file and place, `OSError`."""
+    try:
+        return decode_json(file.read_bytes(), kind, max_bytes=max_bytes)
+    except ContractError as error:
+        raise ContractError(f"{file}: {error.message}", error.path) from None
+
+
 def _batch(file: Path) -> Outcome:
     """Runs the cases of a file. A failed one makes the exit code 1."""
-    cases = decode_json(file.read_bytes(), tuple[Case, ...], max_bytes=MAX_SECTION_BYTES)
+    cases = _read(file, tuple[Case, ...], MAX_SECTION_BYTES)
     results = run_cases(tqdm(cases, desc="cases", unit="", leave=False, disable=None))
     counts = Counter(each.outcome for each in results)
     failed = [f"FAIL {each.id}: {each.why}" for each in results if each.outcome == "fail"]

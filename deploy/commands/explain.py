@@ -26,7 +26,7 @@ from deploy.replays.revisions import LoadedRevisions, Revisions
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the words after `explain`."""
     parser.add_argument("source", help="a recording file, or the address of an origin")
-    parser.add_argument("--decision", required=True, metavar="ID", help="the decision's id, as its answer told it")
+    parser.add_argument("--decision", required=True, metavar="ID", help="its answer's `decision_id`, PAGE.SLOT")
     parser.add_argument("--candidate", metavar="ID", help="an item to explain (default: the first that was shown)")
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--bundle", type=Path, action="append", default=[], help="the bundle file that decided")
@@ -43,6 +43,9 @@ def run(options: argparse.Namespace) -> Outcome:
     parts = fetch_recording(options.source, options.limit) if is_address else read_recording(Path(options.source))
     record = explainer.find(parts, options.decision)
     if record is None:
-        raise OperationError(f"{options.source} has no decision {options.decision}: records come seconds after answers")
+        raise OperationError(
+            f"{options.source} has no decision {options.decision}: records come seconds after answers, and an id is"
+            " written as an answer's `decision_id`, such as 3f0c.hero"
+        )
     told = explainer.explain(record, options.decision, options.candidate)
     return Outcome(told, explanation_text(told))

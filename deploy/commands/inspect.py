@@ -8,21 +8,22 @@ examples:
 import argparse
 from pathlib import Path
 
-from contracts.bundle import Bundle, ModelSet, read_file
+from contracts.bundle import Bundle, ModelSet
 from contracts.catalog import CatalogSchema
 from contracts.rule_ir import RuleIR
 from contracts.slots import SlotSet
+from deploy.bundle_files import read_bundle
 from deploy.outcome import Outcome
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the words after `inspect`."""
-    parser.add_argument("file", type=Path, help="a bundle file")
+    parser.add_argument("file", type=Path, help="a bundle file, from `edgewise build`")
 
 
 def run(options: argparse.Namespace) -> Outcome:
     """Reads the file, every digest checked, and says what is in it."""
-    bundle = read_file(options.file.read_bytes())
+    bundle = read_bundle(options.file)
     data = {"revision": bundle.revision, "manifest": bundle.manifest, **_contents(bundle)}
     return Outcome(data, _text(bundle))
 

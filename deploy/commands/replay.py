@@ -19,8 +19,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from contracts.bundle import read_file
 from contracts.errors import ContractError
+from deploy.bundle_files import read_bundle
 from deploy.outcome import OperationError, Outcome
 from deploy.replays.counterfactual_text import counterfactual_text
 from deploy.replays.jobs import MakeCounterfactual, MakeReplay, ReplayReport, merged, report
@@ -64,7 +64,7 @@ def _counterfactual(path: Path, options: argparse.Namespace) -> Outcome:
     revision = options.other
     if (other := Path(options.other)).is_file():
         files.append(other)
-        revision = read_file(other.read_bytes()).revision
+        revision = read_bundle(other).revision
     else:
         revision = _revision(Revisions(files, options.registry), options.other)
     make = MakeCounterfactual(revision, tuple(files), options.registry)
@@ -77,7 +77,10 @@ def _revision(known: Revisions, wanted: str) -> str:
     found = [name for name in known if name.startswith((wanted, f"sha256:{wanted}"))]
     if len(found) != 1:
         listed = ", ".join(sorted(known)) or "none"
-        raise OperationError(f"{wanted} is no bundle file, and {len(found)} revisions begin so; known: {listed}")
+        raise OperationError(
+            f"{wanted} is no bundle file, and {len(found)} revisions begin so; known: {listed}. Name a file from"
+            " `edgewise build`, or a longer revision with the --registry that has it"
+        )
     return found[0]
 
 

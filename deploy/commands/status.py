@@ -10,6 +10,7 @@ import argparse
 import httpx
 
 from contracts.codec import decode_json
+from contracts.errors import ContractError
 from contracts.node_status import NodeStatus
 from deploy.outcome import OperationError, Outcome
 
@@ -28,10 +29,15 @@ def run(options: argparse.Namespace) -> Outcome:
 def _fetch(url: str) -> NodeStatus:
     try:
         answer = httpx.get(url, timeout=5)
-        answer.raise_for_status()
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        return decode_json(answer.raise_for_status().content, NodeStatus)
+    except (httpx.UnsupportedProtocol, httpx.InvalidURL):
+        raise OperationError(f"{url} is no address: write it as http://127.0.0.1:8300") from None
+    except httpx.HTTPError as error:
         raise OperationError(f"{url}: {error}. Is the node running, and is this its address?") from None
-    return decode_json(answer.content, NodeStatus)
+    except ContractError:
+        raise OperationError(
+            f"{url} does not answer as a node does: an origin is another port, by default the one after the node's"
+        ) from None
 
 
 def _text(status: NodeStatus) -> str:

@@ -4,12 +4,13 @@ A record that was altered explains nothing. One with masked values, or without i
 trace goes, and says so.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from compiler.diagnostics.problem import listed, nearest
 from contracts.bundle import Bundle
 from contracts.codec import Contract
 from contracts.decision import Decision, Trace
@@ -50,8 +51,8 @@ class Explainer:
         self._folder = folder
 
     def find(self, parts: Iterable[Recording], decision_id: str) -> DecisionRecord | None:
-        """The record of a decision. Takes the deltas before it in."""
-        request_id = decision_id.rpartition(".")[0]
+        """The record of a decision, or of a page without its slot. Takes the deltas before it in."""
+        request_id = decision_id.partition(".")[0]
         for part in parts:
             self._catalogs.add(part.epoch, part.deltas)
             for record in part.records:
@@ -83,7 +84,10 @@ class Explainer:
 
     def _details(self, record: DecisionRecord, made: Made, items: list[str]) -> tuple[Details | None, str]:
         if record.revision not in self._loaded:
-            return None, f"its bundle {record.revision} was not given"
+            return (
+                None,
+                f"its bundle {record.revision} was not given: name its file with --bundle, or a --registry that has it",
+            )
         try:
             catalog = self._catalogs.at(record.revision, record.cursor)
         except MissingDeltaError as error:
@@ -116,5 +120,12 @@ def _made(record: DecisionRecord, decision_id: str) -> Made:
     for decision, trace in pairs:
         if decision.decision_id == decision_id:
             return Made(decision, trace)
-    known = ", ".join(decision.decision_id for decision in record.result.decisions)
-    raise ContractError(f"that page has no decision {decision_id}, only {known}", "--decision")
+    slots = [decision.slot for decision in record.result.decisions]
+    raise ContractError(_without_slot(decision_id, slots), "--decision")
+
+
+def _without_slot(decision_id: str, slots: Sequence[str]) -> str:
+    """The sentence about a page of which no slot was named, or one that it lacks: what it has, what to type."""
+    page, _, slot = decision_id.partition(".")
+    said = f"page {page} has no slot {slot}" if slot else f"{page} is a page, and one of its slots is explained"
+    return f"{said}: type --decision {page}.{nearest(slot, slots) or slots[0]}; it has {listed(slots)}"

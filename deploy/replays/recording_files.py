@@ -18,6 +18,7 @@ from contracts.codec import Contract, pack, unpack
 from contracts.errors import ContractError
 from contracts.features import FeatureDelta, FeatureValue
 from contracts.record import DecisionRecord, Recording
+from deploy.outcome import OperationError
 
 MAGIC = b"edgewise recording 1\n"
 MAX_FRAME_BYTES = 256 * 1024 * 1024
@@ -75,6 +76,11 @@ def read_recording(path: Path) -> Iterator[Recording]:
 
 def read_frames(path: Path) -> Iterator[Frame]:
     """The frames, in order, checked but not unpacked. Raises `ContractError` naming the one at fault."""
+    if not path.is_file():
+        raise OperationError(
+            f"there is no recording {path}: `edgewise replay ORIGIN --save {path}` makes one; an origin's address"
+            " begins with http://"
+        )
     with path.open("rb") as source:
         if source.read(len(MAGIC)) != MAGIC:
             raise ContractError(f"{path} is no recording: make one with `edgewise replay ORIGIN --save FILE`")

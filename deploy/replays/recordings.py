@@ -70,6 +70,11 @@ def _get(client: httpx.Client, path: str, **query: str | int) -> bytes:
     try:
         answer = client.get(path, params=query)
         answer.raise_for_status()
+    except httpx.HTTPStatusError as error:
+        raise OperationError(
+            f"{client.base_url}{path} answered {error.response.status_code}: is that an origin's address?"
+            " `edgewise dev` starts its origin on the port after the page's"
+        ) from None
     except httpx.HTTPError as error:
         raise OperationError(f"{client.base_url}{path}: {error}. Is an origin running there?") from None
     return answer.content

@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from contracts.bundle import Bundle, Manifest, check_section, digest, read_file, section_file
+from contracts.bundle import Bundle, Manifest, check_section, digest, section_file
 from contracts.codec import decode
 from contracts.errors import ContractError
+from deploy.bundle_files import read_bundle
 from deploy.outcome import OperationError
 from deploy.publish import manifest_file
 from engine.load import load
@@ -18,7 +19,7 @@ class Revisions(Mapping[str, Bundle]):
     def __init__(self, files: Sequence[Path], registry: Path | None) -> None:
         if registry is not None and not registry.is_dir():
             raise OperationError(f"{registry} is no registry folder: name the one that was deployed to")
-        bundles = [read_file(path.read_bytes()) for path in files]
+        bundles = [read_bundle(path) for path in files]
         self._bundles = {bundle.revision: bundle for bundle in bundles}
         self._registry = registry
 

@@ -47,13 +47,14 @@ class LoadedFilter:
 
     def _matching(self, match: ColumnRule, ordered: Rows, scope: Scope, table: Table) -> Rows:
         """The first rows that match: they are looked for in growing parts, for most are found early."""
-        found: list[Rows] = [ordered[:0]]
+        found: list[Rows] = []
         start, size, missing = 0, max(_FIRST_PART, _PER_ROW * self.limit), self.limit
         while missing and start < len(ordered):
             part = ordered[start : start + size]
-            found.append(part[held_by(match.run(Batch(scope, table, part)))][:missing])
+            places = held_by(match.run(Batch(scope, table, part))).nonzero()[0]
+            found.append(part.take(places[:missing]))
             start, size, missing = start + size, size * _GROWTH, missing - len(found[-1])
-        return np.concatenate(found)
+        return found[0] if len(found) == 1 else np.concatenate([ordered[:0], *found])
 
 
 def load(generator: Filter, name: str, table: str, parts: Parts) -> LoadedFilter:

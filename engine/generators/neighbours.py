@@ -4,8 +4,9 @@ The compiler fills such a column from co-occurrence; one that is live comes by f
 that goes with two of the listed ones comes before one that goes with either as much.
 """
 
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +15,13 @@ from contracts.errors import NotRunnableError
 from contracts.features import Status, ValueType
 from contracts.slots import Neighbours
 from engine.column import Column
-from engine.generators.per_visitor import STRINGS, listed
+from engine.generators.per_visitor import STRINGS, known_rows, listed
 from engine.load_parts import Parts
 from engine.loaded import Rows
 from engine.programs.values import RequestProgram, Scope
 from engine.snapshot import Table
 
-_UNKNOWN = -1
+_NO_ROW = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,30 +37,28 @@ class LoadedNeighbours:
 
     def rows(self, scope: Scope, table: Table) -> Rows:
         """Strongest first, ties by id."""
-        known = map(table.row_of.get, listed(self.of, scope)[: self.recent])
-        own = [row for row in dict.fromkeys(known) if row is not None]
-        rows, strengths = self._entries(own, scope.now, table)
-        summed: dict[int, float] = {}
-        so_far = summed.get
-        for row, strength in zip(rows.tolist(), strengths.tolist(), strict=True):
-            if 0.0 < strength < math.inf:
-                summed[row] = so_far(row, 0.0) + strength
-        for row in (_UNKNOWN, *own):
+        own = known_rows(listed(self.of, scope)[: self.recent], table)
+        summed = self._summed(own, scope.now, table)
+        for row in (_NO_ROW, *own):
             summed.pop(row, None)
         strongest = sorted(summed)
         strongest.sort(key=summed.__getitem__, reverse=True)  # stable: ties stay by id
         return np.array(strongest[: self.limit], dtype=np.int64)
 
-    def _entries(self, own: list[int], now: int, table: Table) -> tuple[Rows, NDArray[np.float64]]:
-        """The entries of these rows' maps: which row each names, and how strongly."""
+    def _summed(self, own: Sequence[int], now: int, table: Table) -> dict[int, float]:
+        """How strongly the maps of these rows name others, summed by row; what does not count is under `_NO_ROW`."""
         column = table.columns[self.column]
-        key = f"rows of {self.column}"
-        row_of_code = table.derived(key, (self.column,), now, lambda: _rows_of(column, table))
-        spans = [_span(column, row) for row in own if column.status_at(row, now) <= Status.DEFAULT]
-        if column.numbers is None or not spans:
-            return np.zeros(0, dtype=np.int64), np.zeros(0)
-        codes = np.concatenate([column.values[span] for span in spans])
-        return row_of_code[codes], np.concatenate([column.numbers[span] for span in spans])
+        offsets, numbers = column.offsets, column.numbers
+        summed: dict[int, float] = {}
+        if not own or offsets is None or numbers is None:
+            return summed
+        key, make = f"rows of {self.column}", partial(_named, column, offsets, numbers, now, table)
+        named = table.derived(key, (self.column,), now, make)
+        for row in own:
+            span = slice(offsets.item(row), offsets.item(row + 1))
+            for other, strength in zip(named[span].tolist(), numbers[span].tolist(), strict=True):
+                summed[other] = summed[other] + strength if other in summed else strength
+        return summed
 
 
 def load(generator: Neighbours, name: str, table: str, parts: Parts) -> LoadedNeighbours:
@@ -78,11 +77,18 @@ def check_map(name: str, table: str, parts: Parts) -> None:
         raise NotRunnableError(f"retrieves by column {name}, which table {table} lacks in type numbers")
 
 
-def _span(column: Column, row: int) -> slice:
-    """Where the entries of a row's map stand."""
-    return slice(0) if column.offsets is None else slice(int(column.offsets[row]), int(column.offsets[row + 1]))
+def which_count(column: Column, rows: Rows, strengths: NDArray[np.float64], now: int) -> NDArray[np.bool_]:
+    """Which entries of a map column count at `now`: their rows may be read, their strengths are positive numbers."""
+    counts: NDArray[np.bool_] = (strengths > 0.0) & np.isfinite(strengths)
+    if column.status is not None:
+        counts &= column.status[rows] <= Status.DEFAULT
+    if column.as_of is not None:
+        counts &= column.as_of[rows] <= now
+    return counts
 
 
-def _rows_of(column: Column, table: Table) -> Rows:
-    """The row that each code of the column names."""
-    return np.array([table.row_of.get(word, _UNKNOWN) for word in column.dictionary], dtype=np.int64)
+def _named(column: Column, offsets: Rows, strengths: NDArray[np.float64], now: int, table: Table) -> Rows:
+    """The row that each entry of a map column names, `_NO_ROW` where it names none or does not count."""
+    row_of_code = np.array([table.row_of.get(word, _NO_ROW) for word in column.dictionary], dtype=np.int64)
+    rows = np.repeat(np.arange(column.rows), np.diff(offsets))
+    return np.where(which_count(column, rows, strengths, now), row_of_code[column.values], _NO_ROW)

@@ -30,5 +30,5 @@ def load(generator: Pool, name: str, table: str, parts: Parts) -> LoadedPool:
     row_of = parts.tables[table].row_of
     if unknown := [each for each in generator.ids if each not in row_of]:
         raise NotRunnableError(f"its pool names {unknown[0]}, which table {table} lacks")
-    rows = [row_of[each] for each in generator.ids] if generator.ids else range(len(row_of))
+    rows = [row_of[each] for each in dict.fromkeys(generator.ids)] if generator.ids else range(len(row_of))
     return LoadedPool(name, generator.quota, np.array(rows, dtype=np.int64))

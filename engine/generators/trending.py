@@ -6,9 +6,8 @@ import numpy as np
 
 from contracts.errors import MissingError
 from contracts.fallback import ANY
-from contracts.features import Status
 from contracts.slots import Trending
-from engine.generators.neighbours import check_map
+from engine.generators.neighbours import check_map, which_count
 from engine.load_parts import TEXT, Parts
 from engine.loaded import Rows
 from engine.programs.values import RequestProgram, Scope
@@ -50,13 +49,9 @@ class LoadedTrending:
             return np.zeros(0, dtype=np.int64)
         places = np.flatnonzero(column.values == code)
         rows, strengths = np.searchsorted(column.offsets, places, side="right") - 1, column.numbers[places]
-        is_meant = (strengths > 0.0) & np.isfinite(strengths)
-        if column.status is not None:
-            is_meant &= column.status[rows] <= Status.DEFAULT
-        if column.as_of is not None:
-            is_meant &= column.as_of[rows] <= now
-        best = np.argsort(-strengths[is_meant], kind="stable")[: self.limit]
-        found: Rows = rows[is_meant][best]
+        counts = which_count(column, rows, strengths, now)
+        best = np.argsort(-strengths[counts], kind="stable")[: self.limit]
+        found: Rows = rows[counts][best]
         return found
 
 

@@ -7,7 +7,6 @@ the request decides once per request. Leaves are summed in float32 tree after tr
 are the same. The graph stays the truth: a forest that does not agree with it when it is loaded is not used.
 """
 
-import math
 from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -72,7 +71,11 @@ class Prebound:
 
         Raises `ScoringError`.
         """
-        chosen = [self.starts[place] + self._interval(place, value) for place, value in once]
+        starts, listed = self.starts, self.listed
+        chosen = [
+            starts[place] + (bisect_left(listed[place], value) if value == value else len(listed[place]))
+            for place, value in once
+        ]
         left = bound & np.bitwise_and.reduce(self.masks.take(np.array(chosen, np.int64), axis=0), axis=0)
         self._bind(left, places, columns)
         ends = np.empty(left.shape[::-1], np.int64)
@@ -84,10 +87,6 @@ class Prebound:
         for place, column in zip(places, columns, strict=True):
             if len(self.edges[place]) > 1:  # else no split asks for it
                 bound &= self.tables[place].take(self.edges[place].searchsorted(column), axis=0)
-
-    def _interval(self, place: int, value: float) -> int:
-        edges = self.listed[place]
-        return len(edges) if math.isnan(value) else bisect_left(edges, value)
 
 
 def prebind(graph: bytes, n_inputs: int, scorer: Scorer) -> Prebound | None:

@@ -21,6 +21,7 @@ from contracts.bundle import write_file
 from contracts.codec import decode_json
 from contracts.decision import Tier
 from contracts.record import DecisionRecord, Recording
+from deploy.catching_up import wait_for_feed
 from deploy.processes import Child, start, stop, wait_until_ready
 from deploy.publish import publish
 from deploy.replays.catalogs import Catalogs
@@ -35,7 +36,7 @@ from engine.retrieve import retrieve
 from engine.score import by_model, matrix
 from engine.snapshot import Snapshot
 from loadtest import recorder
-from loadtest.shoppers import Secrets, wait_for_feed
+from loadtest.shoppers import Secrets
 
 STOREFRONT = Path(__file__).parents[2] / "bundles/storefront"
 KEPT_OUT = shutil.ignore_patterns("data", "dist", "*.txt", "*.calibration.csv", "*.joblib", "models.lock")

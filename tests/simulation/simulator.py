@@ -125,6 +125,7 @@ class SimulatedEdge:
     time: SimulatedClock = field(default_factory=SimulatedClock)
     is_dev: bool = True
     site: Path | None = None
+    clock_at: int | None = None
     max_spool_bytes: int = 16 * 1024 * 1024
     releases: int = 0
 
@@ -142,6 +143,7 @@ class SimulatedEdge:
             secrets=SECRETS,
             is_dev=self.is_dev,
             site=self.site,
+            clock_at=self.clock_at,
             max_spool_bytes=self.max_spool_bytes,
         )
 

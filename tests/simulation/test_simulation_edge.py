@@ -482,3 +482,35 @@ def test_a_kill_holds_although_the_disk_refuses_it(edge: SimulatedEdge) -> None:
             assert problem.startswith("kill switches are in force but not on disk: ")
 
     play(story)
+
+
+def test_what_is_published_ahead_of_a_clock_that_development_set_is_in_use_at_once(edge: SimulatedEdge) -> None:
+    week_us = 7 * 86_400 * 1_000_000
+    edge.clock_at, edge.origin.page_limit = START_US, 1
+
+    async def story() -> None:
+        async with edge.run() as node:
+            await node.turns()
+            owner = node.node.pseudonym("5")
+            edge.origin.feeds("visitor", owner, as_of=START_US + week_us, orders=3, own_teas=["t-05", "t-09"])
+            edge.origin.feeds("visitor", "another", as_of=START_US, orders=3)
+            await node.turns("features")
+            assert node.node.request_now() == START_US  # not in use yet: the page was not the last
+            await node.turns("features")
+            assert node.node.request_now() == START_US + week_us
+            page = (await node.decide()).json()["slots"]["for-you"]
+            told = (await node.client.get(f"/v1/trace/{page['decision_id']}")).json()["details"]["features"]
+            assert {each["name"]: each["status"] for each in told}["visitor.orders"] == "PRESENT"
+
+    play(story)
+
+
+def test_nothing_that_the_feed_says_moves_the_clock_of_production(edge: SimulatedEdge) -> None:
+    edge.origin.feeds("teas", "t-01", as_of=START_US + 1, price=1)
+
+    async def story() -> None:
+        async with edge.run() as node:
+            await node.turns()
+            assert node.node.request_now() == START_US
+
+    play(story)

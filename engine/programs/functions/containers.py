@@ -21,6 +21,7 @@ from engine.programs.values import CelValue, Lists, Operand, OptionalValue, Text
 
 _NOWHERE_BITS = 0x7FF8_EDCE_0000_0001  # a NaN that no map holds: those that are stored, or computed, are others
 _NOWHERE = struct.unpack("<d", struct.pack("<q", _NOWHERE_BITS))[0]
+_FEW = 8  # so many texts are sooner compared by their codes than looked up
 _HASHABLE = frozenset({bool, int, Uint, float, str})
 
 
@@ -66,7 +67,10 @@ def _get(mapping: Mapping[str, float], key: str, default: float) -> float:
 
 
 def _in_list_coded(texts: Texts, items: tuple[str, ...]) -> Operand:
-    return mapped(frozenset(items).__contains__, texts, np.bool_), None
+    if len(items) > _FEW:
+        return mapped(frozenset(items).__contains__, texts, np.bool_), None
+    codes = np.array([texts.code(item) for item in items], dtype=np.int64)
+    return (texts.codes[:, np.newaxis] == codes).any(axis=1), None
 
 
 def _in_map_coded(texts: Texts, mapping: Mapping[str, CelValue]) -> Operand:

@@ -90,6 +90,14 @@ def test_lightgbm_reads_nan_as_zero_where_training_saw_none() -> None:
     assert not parity.is_wrong.any()
 
 
+def test_lightgbm_takes_what_is_next_to_zero_for_zero() -> None:
+    chance = np.random.default_rng(11)
+    rows = chance.choice([-1.0, -0.5, 0.0, 0.5], (300, WIDTH))  # zeros and negatives: a split stands at -1e-35
+    text = boosted(rows, rows[:, 0] + rows[:, 1] * rows[:, 2] < 0)
+    assert "-1.0000000180025095e-35" in text
+    assert not parity_of("lightgbm", text.encode(), "margin", 0.0).is_wrong.any()
+
+
 def test_lightgbm_trees_of_one_leaf_are_kept() -> None:
     rows, _ = rows_and_labels()
     text = boosted(rows, np.arange(len(rows)) % 3 == 0, min_data_in_leaf=200, boost_from_average=True)

@@ -1,10 +1,11 @@
 """`edgewise dev` and saves: none is missed, be it before the watch began."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from deploy.cli import main
 from deploy.commands import dev
 
 Changes = set[tuple[int, str]]
@@ -43,3 +44,27 @@ def test_a_save_before_the_watch_began_is_not_missed(
 ) -> None:
     (folders[0] / "edgewise.toml").write_text("name = 'tea two'\n")
     assert rebuilt(folders, monkeypatch, set(), set()) == [["a source"]]
+
+
+@pytest.mark.parametrize(("is_fed", "told"), [(True, "feed      all in"), (False, "feed      still coming in: ")])
+def test_the_address_is_printed_once_the_feed_was_waited_for(
+    is_fed: bool, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[str] = []
+
+    def wait(origin: str, edge: str, *, check: Callable[[], None]) -> bool:
+        assert capsys.readouterr().out == ""
+        check()
+        asked.append(f"{origin} {edge}")
+        return is_fed
+
+    monkeypatch.setattr(dev, "wait_for_feed", wait)
+    monkeypatch.setattr(dev, "wait_until_ready", lambda children: None)
+    for name in ("check_port", "ensure_secrets", "_release"):
+        monkeypatch.setattr(dev, name, lambda *_, **__: None)
+    monkeypatch.setattr(dev.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(dev, "_programs", lambda *_: [])
+    monkeypatch.setattr(dev, "_rebuild_on_save", lambda *_: None)
+    assert main(["dev", "tea", "--port", "8400"]) == 0
+    assert asked == ["http://127.0.0.1:8401 http://127.0.0.1:8400"]
+    assert told in capsys.readouterr().out

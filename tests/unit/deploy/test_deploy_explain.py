@@ -192,7 +192,15 @@ def test_masked_values_and_missing_deltas_are_told(
     ("decision", "code", "told"),
     [
         ("nobody.hero", 4, "has no decision nobody.hero: records come seconds after answers"),
-        ("r1.heron", 2, "that page has no decision r1.heron, only r1.hero, r1.for-you, r1.delivery"),
+        ("nobody", 4, "an id is written as an answer's `decision_id`, such as 3f0c.hero"),
+        ("r1.heron", 2, "page r1 has no slot heron: type --decision r1.hero; it has `hero`, `for-you` and `delivery`"),
+        ("r1.zz", 2, "page r1 has no slot zz: type --decision r1.hero; it has `hero`, `for-you` and `delivery`"),
+        (
+            "r1",
+            2,
+            "r1 is a page, and one of its slots is explained: type --decision r1.hero; it has `hero`, `for-you` and",
+        ),
+        ("r1.", 2, "type --decision r1.hero"),
     ],
 )
 def test_an_unknown_decision_is_told(
@@ -218,4 +226,4 @@ def test_without_its_bundle_the_trace_is_told(
     assert main(["explain", str(shop / "elsewhere.rec"), *words]) == 0
     text = capsys.readouterr().out
     assert text.startswith("hero: ")
-    assert text.endswith("not all can be told: its bundle sha256:0 was not given\n")
+    assert text.endswith("sha256:0 was not given: name its file with --bundle, or a --registry that has it\n")

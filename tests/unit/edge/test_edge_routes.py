@@ -1,6 +1,7 @@
 """The wire as pages and tools see it, over the real app in memory."""
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import cbor2
 import httpx
@@ -172,10 +173,38 @@ def test_what_the_client_accepts_is_obeyed(edge: SimulatedEdge, accept: str, sta
 
 
 def test_unknown_addresses_and_methods_are_problems_too(edge: SimulatedEdge) -> None:
-    missing = served(edge, lambda node: node.client.get("/v2/decide"))
-    assert (missing.status_code, missing.headers["content-type"]) == (404, "application/problem+json")
-    wrong = served(edge, lambda node: node.client.get("/v1/decide"))
-    assert (wrong.status_code, wrong.headers["content-type"]) == (405, "application/problem+json")
+    async def story() -> None:
+        async with edge.run() as node:
+            missing = await node.client.get("/v1/decid")
+            assert (missing.status_code, missing.headers["content-type"]) == (404, "application/problem+json")
+            assert missing.json()["path"] == "/v1/decid"
+            meant = "did you mean POST /v1/decide? docs/reference/http.md lists all"
+            assert missing.json()["detail"] == f"no endpoint has this address; {meant}"
+            assert "did you mean" not in (await node.client.get("/zzz")).json()["detail"]
+            wrong = await node.client.put("/v1/decide", json={"page": "home"})
+            assert (wrong.status_code, wrong.headers["content-type"]) == (405, "application/problem+json")
+            assert (wrong.headers["allow"], wrong.json()["path"]) == ("POST", "/v1/decide")
+            assert wrong.json()["detail"] == "PUT is not for this address: use POST"
+            assert (await node.client.post("/livez")).headers["allow"] == "GET, HEAD"
+            assert (await node.client.head("/livez")).status_code == 200
+
+    play(story)
+
+
+def test_a_method_that_an_address_lacks_is_told_beside_a_site_too(edge: SimulatedEdge, tmp_path: Path) -> None:
+    edge.site = tmp_path / "site"
+    edge.site.mkdir()
+    (edge.site / "index.html").write_text("<p>shop</p>")
+
+    async def story() -> None:
+        async with edge.run() as node:
+            wrong = await node.client.get("/v1/decide")
+            assert (wrong.status_code, wrong.headers["allow"]) == (405, "POST")
+            posted = await node.client.post("/index.html")
+            assert (posted.status_code, posted.headers["allow"]) == (405, "GET, HEAD")
+            assert (await node.client.get("/v1/decid")).json()["path"] == "/v1/decid"
+
+    play(story)
 
 
 def test_without_consent_there_is_no_cookie_and_no_id(edge: SimulatedEdge) -> None:
@@ -380,6 +409,10 @@ def test_why_and_trace_are_told_for_a_while(edge: SimulatedEdge) -> None:
             assert later.json()["trace"] == trace["trace"]
             for unknown in ("nothing", "nothing.hero", slots["hero"]["decision_id"] + "x"):
                 assert (await node.client.get(f"/v1/why/{unknown}")).status_code == 404
+            page = slots["hero"]["decision_id"].partition(".")[0]
+            slotless = (await node.client.get(f"/v1/trace/{page}")).json()["detail"]
+            ids = " or ".join(f"{page}.{slot}" for slot in ("hero", "for-you", "delivery"))
+            assert slotless == f"that page has no decision of this id: ask for {ids}"
 
     play(story)
 
@@ -451,7 +484,7 @@ def test_a_record_holds_what_a_replay_needs(edge: SimulatedEdge) -> None:
     play(story)
 
 
-def test_the_script_and_the_site_are_served(edge: SimulatedEdge, tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_the_script_and_the_site_are_served(edge: SimulatedEdge, tmp_path: Path) -> None:
     edge.site = tmp_path / "site"
     edge.site.mkdir()
     (edge.site / "index.html").write_text("<p>shop</p>")

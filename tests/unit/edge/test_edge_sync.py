@@ -1,4 +1,6 @@
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -94,6 +96,24 @@ def test_a_damaged_file_is_begun_again(tmp_path: Path, loaded: LoadedBundle) -> 
     assert file.cursor == Cursor()
     assert file.rebased(loaded).visitor("v") == {}
     file.close()
+
+
+def test_a_file_with_bodies_of_another_form_is_begun_again(tmp_path: Path, loaded: LoadedBundle) -> None:
+    path = tmp_path / "feed.sqlite"
+    file = FeedFile(path)
+    file.take(page(delta("visitor", 1, "v", orders=2), delta("teas", 1, "t-01", price=5)), loaded, loaded.snapshot, 7)
+    file.close()
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA user_version = 1")
+    again = FeedFile(path)
+    assert (again.cursor, again.answered_at) == (Cursor(), None)
+    assert known(again.rebased(loaded), "v") == {}
+    assert price(again.rebased(loaded), "t-01") == price(loaded.snapshot, "t-01")
+    again.take(page(delta("visitor", 1, "v", orders=3)), loaded, loaded.snapshot, 8)
+    again.close()
+    third = FeedFile(path)
+    assert known(third.rebased(loaded), "v") == {"orders": 3}
+    third.close()
 
 
 def test_of_many_visitors_few_stand_unpacked(file: FeedFile, loaded: LoadedBundle) -> None:

@@ -8,7 +8,7 @@ from builders import column
 from contracts.catalog import ColumnData
 from contracts.errors import NotRunnableError
 from contracts.features import Status, Value, ValueType
-from engine.column import Column, read_column
+from engine.column import Column, read_column, with_changes
 
 
 @pytest.mark.parametrize(
@@ -80,3 +80,15 @@ def test_a_column_that_was_replaced_is_gone_at_once(kind: ValueType) -> None:
         assert gone() is None
     finally:
         gc.enable()
+
+
+def test_one_instant_for_all_rows_stands_once_and_may_change_again() -> None:
+    before = read_column(column(ValueType.INT, [1, 2]), 2, is_live=True)
+    some = with_changes(before, [(0, 5, 10)])
+    every = with_changes(some, [(1, 6, 10)])
+    later = with_changes(every, [(0, 7, 11)])
+    stamps = [each.as_of for each in (some, every, later)]
+    assert [[*stamp] for stamp in stamps if stamp is not None] == [[10, 0], [10, 10], [11, 10]]
+    assert [stamp.strides for stamp in stamps if stamp is not None] == [(8,), (0,), (8,)]
+    assert [later.status_at(row, now=10) for row in (0, 1)] == [Status.MISSING, Status.PRESENT]
+    assert [every.value_at(row) for row in (0, 1)] == [5, 6]

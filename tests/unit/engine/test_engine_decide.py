@@ -394,7 +394,8 @@ def test_a_slot_flickers_only_with_its_own_seed(sticky: Sticky) -> None:
 
 
 def test_without_ids_the_request_is_the_seed() -> None:
-    loaded = Shop(slots=(slot(sticky=Sticky.VISITOR, policy=PolicySpec(name="epsilon", params={"epsilon": 1.0})),)).load()
+    random = PolicySpec(name="epsilon", params={"epsilon": 1.0})
+    loaded = Shop(slots=(slot(sticky=Sticky.VISITOR, policy=random),)).load()
     assert run(loaded, request(units={})).traces[0].draws[0].u == hashing.draws("r1", "shelf", 1)[0]
 
 

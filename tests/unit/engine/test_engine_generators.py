@@ -1,7 +1,9 @@
 """What each kind of generator finds, and what it refuses to be loaded with."""
 
+import math
 from collections.abc import Mapping
 
+import numpy as np
 import pytest
 from builders import NOW, RULES, TABLE, Shop, columns, const, once, read, slot
 
@@ -14,12 +16,15 @@ from contracts.features import (
     FoldSpec,
     OnExpired,
     Root,
+    Status,
     Value,
     ValueType,
 )
 from contracts.slots import Filter, Generator, Neighbours, PerVisitor, Pool, Trending
 from engine.capabilities import CAPABILITIES
+from engine.column import Column
 from engine.generators import GENERATORS
+from engine.generators.neighbours import which_count
 from engine.load import LoadedBundle
 from engine.programs.values import Scope
 from engine.retrieve import Retrieved, retrieve
@@ -119,6 +124,30 @@ def test_neighbours_follow_the_feed() -> None:
     assert ids(loaded, retrieve(loaded.slots["shelf"], scope, changed)) == "e"
     early = Scope(NOW - 1, frozenset({PERSONAL}), {}, {"cart": ("c",)}, {})
     assert ids(loaded, retrieve(loaded.slots["shelf"], early, changed)) == ""
+
+
+def test_entries_count_by_their_strength_and_by_how_their_row_reads() -> None:
+    strengths = np.array([1.0, 0.0, -1.0, math.inf, math.nan, 2.0, 3.0, 4.0])
+    rows = np.array([0, 0, 0, 0, 0, 1, 2, 3])
+    status = np.array([Status.PRESENT, Status.DEFAULT, Status.WITHHELD, Status.PRESENT], dtype=np.uint8)
+    as_of = np.array([0, 0, 0, NOW + 1])
+    column = Column(ValueType.NUMBERS, np.zeros(8, dtype=np.int32), status, as_of=as_of)
+    assert which_count(column, rows, strengths, NOW).tolist() == [True, *[False] * 4, True, False, False]
+    assert which_count(column, rows, strengths, NOW + 1).tolist() == [True, *[False] * 4, True, False, True]
+
+
+def test_which_row_an_entry_names_is_looked_up_once_while_the_maps_stand() -> None:
+    loaded = shop(NEAR)
+    best(loaded, cart=("a",))
+    memo, key = loaded.snapshot.tables["products"].memo, "rows of goes_with"
+    known = memo.wholes[key]
+    assert known.made.tolist()[:3] == [1, 2, -1]  # a goes with b and c; the table lacks what is gone
+    assert best(loaded, cart=("b",)) == "dac"
+    assert memo.wholes[key] is known
+    other = FeatureDelta(table="products", seq=1, entity="c", as_of=NOW, values={"hot": {"phone": 7.0}})
+    own = FeatureDelta(table="products", seq=2, entity="c", as_of=NOW, values={"goes_with": {"e": 1.0}})
+    assert loaded.snapshot.with_deltas([other], Cursor()).tables["products"].memo.wholes[key] is known
+    assert key not in loaded.snapshot.with_deltas([own], Cursor()).tables["products"].memo.wholes
 
 
 def test_neighbours_of_a_list_that_is_missing_are_none_and_of_an_expired_one_end_the_model() -> None:

@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 from builders import FEATURES, NOW, RULES, TABLE, Shop, batch, columns, const, read, slot
+from hypothesis import given
+from hypothesis import strategies as st
 
 from contracts.errors import ExpiredError, RuleError
 from contracts.features import Cursor, FeatureDelta, FeatureValue, Root, Value, ValueType
@@ -107,11 +109,11 @@ def test_matches_are_found_however_far_down_they_stand() -> None:
     size = 3000
     table = {name: (kind, [values[0]] * size) for name, (kind, values) in TABLE.items()}
     table["id"] = (ValueType.STRING, [f"{number:04}" for number in range(size)])
-    table["price"] = (ValueType.INT, [100 if number % 700 == 699 else 900 for number in range(size)])
+    table["price"] = (ValueType.INT, [100 if number % 700 == 99 else 900 for number in range(size)])
     affordable = columns("affordable", "bool", ("logical_and", "bool", LIKES, CHEAP))
     generator = Filter(where="in_stock", match="affordable", limit=3)
     loaded = Shop(slots=(slot(retrieve=(generator,)),), rules=(*RULES, affordable), table=table).load()
-    assert found(loaded, taste=1.0).rows.tolist() == [699, 1399, 2099]
+    assert found(loaded, taste=1.0).rows.tolist() == [99, 799, 1499]
     assert found(loaded, taste=-1.0).rows.tolist() == []
 
 
@@ -129,6 +131,9 @@ def test_nothing_is_remembered_while_values_lie_in_the_future() -> None:
 def test_a_visitors_list_is_cut_to_its_first_known_ids() -> None:
     loaded = shop(PerVisitor(feature="own", limit=2))
     assert ids(loaded, found(loaded, own=("zz", "e", "c", "a"))) == "ce"
+    assert ids(loaded, found(loaded, own=("e", "e", "e", "c", "a"))) == "ce"
+    assert ids(loaded, found(loaded, own=("e",))) == "e"
+    assert ids(loaded, found(loaded, own=("zz",))) == ""
     assert found(loaded).generated == {"retrieve[0]": 0}
 
 
@@ -146,6 +151,27 @@ def test_an_expired_list_gives_nothing_and_says_so() -> None:
 def test_over_the_cap_earlier_generators_go_first() -> None:
     loaded = shop(Pool(ids=("e",)), Filter(where="cheap", order="price", limit=9), cap=3)
     assert ids(loaded, found(loaded)) == "cde"
+
+
+@given(
+    lists=st.lists(st.lists(st.sampled_from("abcde"), min_size=1, unique=True), min_size=1, max_size=4),
+    quotas=st.lists(st.integers(0, 2), min_size=4, max_size=4),
+    spare=st.integers(0, 3),
+)
+def test_the_cap_is_filled_by_quotas_then_by_order(lists: list[list[str]], quotas: list[int], spare: int) -> None:
+    quotas = quotas[: len(lists)]
+    cap = max(sum(quotas) + spare, 1)
+    pools = [Pool(ids=tuple(names), quota=quota) for names, quota in zip(lists, quotas, strict=True)]
+    sure = [name for names, quota in zip(lists, quotas, strict=True) for name in names[:quota]]
+    in_turn = dict.fromkeys([*sure, *(name for names in lists for name in names)])
+    loaded = shop(*pools, cap=cap)
+    assert ids(loaded, found(loaded)) == "".join(sorted(list(in_turn)[:cap]))
+
+
+def test_a_pool_that_names_an_item_twice_gives_it_once() -> None:
+    loaded = shop(Pool(ids=("b", "b", "c")), cap=2)
+    assert ids(loaded, found(loaded)) == "bc"
+    assert found(loaded).generated == {"retrieve[0]": 2}
 
 
 def test_a_list_of_the_wrong_type_is_a_rule_error() -> None:

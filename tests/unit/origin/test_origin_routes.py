@@ -227,8 +227,14 @@ def test_a_reader_of_another_epoch_is_reset_at_once(call: Call) -> None:
 
 def test_it_lives_and_is_ready(call: Call) -> None:
     assert call("GET", "/livez").status_code == call("GET", "/readyz").status_code == 200
-    assert problem(call("GET", "/v1/nothing"))[0] == 404
-    assert problem(call("GET", "/v1/events"))[0] == 405
+
+
+def test_unknown_addresses_and_methods_are_problems_too(call: Call) -> None:
+    lost = "no endpoint of an origin has this address: docs/reference/http.md lists all"
+    assert problem(call("GET", "/v1/nothing")) == (404, lost, "/v1/nothing")
+    wrong = call("PUT", "/v1/records")
+    assert wrong.headers["allow"] == "POST, GET"
+    assert problem(wrong) == (405, "PUT is not for this address: use POST or GET", "/v1/records")
 
 
 def test_secrets_are_never_shown(config: Config) -> None:
