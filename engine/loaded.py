@@ -115,7 +115,7 @@ class LoadedGenerator(Protocol):
         """How many rows it is sure of."""
 
     def rows(self, scope: Scope, table: Table) -> Rows:
-        """Its rows, best first, each once. Raises `ExpiredError` for an expired feature, `RuleError` for a failed list."""
+        """Its rows, best first, each once. Raises `ExpiredError` for an expired feature, `RuleError` for a bad list."""
 
 
 @dataclass(frozen=True, slots=True)

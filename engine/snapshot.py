@@ -45,21 +45,14 @@ class Table:
 
         While some of their values lie in the future of `now` (microseconds), nothing is kept.
         """
-        columns = self._settled(reads, now)
-        return make() if columns is None else self.memo.whole(key, columns, make)
+        return self.memo.whole(key, (self.columns[name] for name in reads), now, make)
 
     def by_row(self, key: str, reads: Iterable[str], now: int, rows: Rows, make: Callable[[Rows], Array]) -> Array:
         """What `make` gives from these columns for some rows; kept, and made again for rows that change.
 
         While some of their values lie in the future of `now` (microseconds), nothing is kept.
         """
-        columns = self._settled(reads, now)
-        return make(rows) if columns is None else self.memo.rows(key, columns, len(self.ids), rows, make)
-
-    def _settled(self, reads: Iterable[str], now: int) -> tuple[Column, ...] | None:
-        """These columns, if none of their values lies in the future."""
-        columns = tuple([self.columns[name] for name in reads])
-        return None if any([column.newest > now for column in columns]) else columns
+        return self.memo.rows(key, (self.columns[name] for name in reads), len(self.ids), now, rows, make)
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,8 +6,9 @@ from graphs import weighed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contracts.features import Cursor, FeatureDelta, Root
+from contracts.features import Cursor, FeatureDelta, Root, ValueType
 from contracts.slots import Filter
+from engine.column import Column
 from engine.guard import guard, held_by, item_guards
 from engine.load import LoadedBundle
 from engine.memo import Memo
@@ -92,24 +93,43 @@ def test_only_what_changed_is_made_again() -> None:
         asked.append(rows.tolist())
         return rows * 2.0
 
-    one, other, newer = object(), object(), object()
+    one, other, newer = ints(), ints(), ints()
     memo, rows = Memo(), np.arange(4, dtype=np.int64)
-    assert memo.rows("k", (one, other), 4, rows[1:3], make).tolist() == [2.0, 4.0]
-    assert memo.rows("k", (one, other), 4, rows, make).tolist() == [0.0, 2.0, 4.0, 6.0]
+    assert memo.rows("k", (one, other), 4, NOW, rows[1:3], make).tolist() == [2.0, 4.0]
+    assert memo.rows("k", (one, other), 4, NOW, rows, make).tolist() == [0.0, 2.0, 4.0, 6.0]
     changed = {one: (newer, np.array([2, 1, 2], dtype=np.int64))}
-    after = memo.after(changed).after({object(): (object(), np.array([3], dtype=np.int64))})
-    assert after.rows("k", (newer, other), 4, rows, make).tolist() == [0.0, 2.0, 4.0, 6.0]
-    after.rows("k", (newer, other), 4, rows, make)
+    after = memo.after(changed).after({ints(): (ints(), np.array([3], dtype=np.int64))})
+    assert after.rows("k", (newer, other), 4, NOW, rows, make).tolist() == [0.0, 2.0, 4.0, 6.0]
+    after.rows("k", (newer, other), 4, NOW, rows, make)
     assert asked == [[], [1, 2], [0, 3], [1, 2]]
 
 
 def test_whoever_asks_the_older_table_makes_it_again() -> None:
-    one, newer, rows = object(), object(), np.arange(2, dtype=np.int64)
+    one, newer, rows = ints(), ints(), np.arange(2, dtype=np.int64)
     older = Memo()
-    older.rows("k", (one,), 2, rows, lambda wanted: wanted + 1)
+    older.rows("k", (one,), 2, NOW, rows, lambda wanted: wanted + 1)
     newest = older.after({one: (newer, rows[:1])})
-    assert newest.rows("k", (newer,), 2, rows, lambda wanted: wanted + 5).tolist() == [5, 2]
-    assert older.rows("k", (one,), 2, rows, lambda wanted: wanted + 1).tolist() == [1, 2]
+    assert newest.rows("k", (newer,), 2, NOW, rows, lambda wanted: wanted + 5).tolist() == [5, 2]
+    assert older.rows("k", (one,), 2, NOW, rows, lambda wanted: wanted + 1).tolist() == [1, 2]
+
+
+def test_nothing_made_of_the_future_is_kept() -> None:
+    ahead, rows = ints(newest=NOW + 1), np.arange(2, dtype=np.int64)
+    memo = Memo()
+    assert memo.rows("k", (ahead,), 2, NOW, rows, lambda wanted: wanted + 1).tolist() == [1, 2]
+    assert memo.rows("k", (ahead,), 2, NOW, rows, lambda wanted: wanted + 2).tolist() == [2, 3]
+    assert memo.rows("k", (ahead,), 2, NOW + 1, rows, lambda wanted: wanted + 3).tolist() == [3, 4]
+    assert memo.rows("k", (ahead,), 2, NOW, rows, lambda wanted: wanted + 4).tolist() == [4, 5]
+    assert [memo.whole("w", (ahead,), now, lambda now=now: now) for now in (NOW, NOW + 1, NOW + 2, NOW)] == [
+        NOW,
+        NOW + 1,
+        NOW + 1,
+        NOW,
+    ]
+
+
+def ints(newest: int = 0) -> Column:
+    return Column(ValueType.INT, np.zeros(4, dtype=np.int64), newest=newest)
 
 
 def test_an_item_that_changed_is_guarded_by_what_it_is_now() -> None:

@@ -64,7 +64,7 @@ def test_what_was_derived_is_kept_until_a_column_it_reads_changes() -> None:
     changed = before.with_deltas([delta("a", price=1)], CURSOR).tables["products"]
     assert changed.derived("k", ("price",), 99, make("second")) == "second"
     assert table.derived("k", ("price",), 99, make("again")) == "first"
-    assert table.derived("k", ("title",), 99, make("third")) == "third"
+    assert table.derived("other", ("title",), 99, make("third")) == "third"
     assert made == ["first", "second", "third"]
 
 
