@@ -36,10 +36,10 @@ from engine.programs.values import Batch, Scope
 from engine.retrieve import retrieve
 from engine.score import by_model, matrix
 from engine.scorers.onnx import OnnxScorer
-from loadtest.engine_workload import ITEMS, LEAVES, SLOTS, TREES, Workload, make
+from loadtest.engine_sources import LEAVES, SLOTS, TREES
+from loadtest.engine_workload import Workload, make
 
 T = TypeVar("T")
-VISITORS = 64
 WARM_UP = 3
 MOST = {"50": 1.35, "200": 1.2}
 MOST_RETRIEVE_US = 100.0
@@ -95,9 +95,11 @@ def main(words: list[str] | None = None) -> int:
     """Builds the workload, measures its slots, prints the tables."""
     parser = argparse.ArgumentParser("loadtest.engine_bench", description=__doc__.partition("\n")[0] if __doc__ else "")
     parser.add_argument("--rounds", type=int, default=30, help="rounds over all visitors (default: %(default)s)")
+    parser.add_argument("--items", type=int, default=50_000, help="items of the catalog (default: %(default)s)")
+    parser.add_argument("--visitors", type=int, default=64, help="visitors in turn (default: %(default)s)")
     options = parser.parse_args(words)
     with tempfile.TemporaryDirectory() as folder:
-        workload = make(Path(folder), VISITORS)
+        workload = make(Path(folder), options.visitors, options.items)
     timed = {slot: Timed() for slot in SLOTS}
     asked = {slot: [_asked(workload, slot, request) for request in workload.requests[slot]] for slot in SLOTS}
     for number in tqdm(range(WARM_UP + options.rounds), desc="rounds", leave=False):
@@ -105,7 +107,8 @@ def main(words: list[str] | None = None) -> int:
             _round(workload, slot, asked[slot], timed[slot] if number >= WARM_UP else Timed())
     for slot, requests in workload.requests.items():
         _beside(workload, requests, timed[slot])
-    print(f"{ITEMS:,} items, {TREES} trees of {LEAVES} leaves, {VISITORS} visitors in turn; medians in us\n")
+    forest = f"{TREES} trees of {LEAVES} leaves"
+    print(f"{options.items:,} items, {forest}, {options.visitors} visitors in turn; medians in us\n")
     print("\n\n".join(table(slot, each) for slot, each in timed.items()))
     return 0
 

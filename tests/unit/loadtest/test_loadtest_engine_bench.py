@@ -5,22 +5,14 @@ import pytest
 from contracts.controls import Controls
 from contracts.decision import Tier
 from engine.decide import decide
-from loadtest import engine_bench, engine_workload
 from loadtest.engine_bench import Timed, main, table
-from loadtest.engine_workload import SLOTS, Workload, make
+from loadtest.engine_sources import SLOTS
+from loadtest.engine_workload import Workload, make
 
 
 @pytest.fixture
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same workload over fewer items and visitors."""
-    monkeypatch.setattr(engine_workload, "ITEMS", 1500)
-    monkeypatch.setattr(engine_workload, "PAIRED", 300)
-    monkeypatch.setattr(engine_bench, "VISITORS", 2)
-
-
-@pytest.fixture
-def workload(small: None, tmp_path: Path) -> Workload:
-    return make(tmp_path, 3)
+def workload(tmp_path: Path) -> Workload:
+    return make(tmp_path, 3, 1500)
 
 
 def test_every_decision_of_the_workload_is_made_by_its_model(workload: Workload) -> None:
@@ -42,10 +34,8 @@ def test_visitors_differ(workload: Workload) -> None:
     assert len(answers) == 3
 
 
-def test_the_breakdown_names_every_stage_and_says_what_was_missed(
-    small: None, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["--rounds", "1"]) == 0
+def test_the_breakdown_names_every_stage_and_says_what_was_missed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--rounds", "1", "--items", "1500", "--visitors", "2"]) == 0
     printed = capsys.readouterr().out
     for stage in ("retrieve", "guard", "score", "rerank", "explore", "render", "bare ONNX run", "whole decision"):
         assert printed.count(f"  {stage}") >= 4
