@@ -7,6 +7,7 @@ or rules.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from mmap import ACCESS_COPY, mmap
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -28,6 +29,7 @@ _WIDTHS: dict[ValueType, str] = {
     ValueType.STRINGS: "<i4",
     ValueType.NUMBERS: "<i4",
 }
+_LARGE = 128 * 1024
 _UNFIT = "a column's bytes do not fit its table"
 _UNREADABLE: dict[ValueType, int] = {kind: 0 for kind in ValueType}
 
@@ -134,11 +136,20 @@ def with_changes(column: Column, changes: Changes) -> Column:
     column = _single_with(column, rows, changes) if offsets is None else _ragged_with(column, offsets, changes)
     status = np.zeros(column.rows, dtype=np.uint8) if column.status is None else column.status.copy()
     status[rows] = np.where(is_absent, Status.MISSING, Status.PRESENT)
-    as_of = np.zeros(column.rows, dtype=np.int64) if column.as_of is None else column.as_of.copy()
+    as_of = _copied(np.broadcast_to(np.int64(0), column.rows) if column.as_of is None else column.as_of)
     as_of[rows] = [instant for _, _, instant in changes]
     newest = max(column.newest, *(instant for _, _, instant in changes))
     kept_status = status if status.any() else None
     return replace(column, status=kept_status, as_of=_once(as_of), newest=newest)
+
+
+def _copied(array: Array) -> Array:
+    """A copy to be changed. A large one has pages of its own: the heap would keep the hole once it gives way."""
+    if array.nbytes < _LARGE:
+        return array.copy()
+    copy = np.frombuffer(mmap(-1, array.nbytes, access=ACCESS_COPY), dtype=array.dtype)
+    copy[:] = array
+    return copy
 
 
 def _once(instants: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -149,7 +160,7 @@ def _once(instants: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def _single_with(column: Column, rows: Array, changes: Changes) -> Column:
     dictionary, stored = _stored(column, [value for _, value, _ in changes])
-    values = column.values.copy()
+    values = _copied(column.values)
     values[rows] = stored
     return replace(column, values=values, dictionary=dictionary)
 
@@ -159,9 +170,9 @@ def _ragged_with(column: Column, offsets: NDArray[np.int64], changes: Changes) -
     changed = with_rows(Ragged(column.values, offsets, column.numbers, column.dictionary), entries)
     return replace(
         column,
-        values=changed.values,
-        offsets=changed.offsets,
-        numbers=changed.numbers,
+        values=_copied(changed.values),
+        offsets=_copied(changed.offsets),
+        numbers=None if changed.numbers is None else _copied(changed.numbers),
         dictionary=changed.dictionary,
     )
 

@@ -3,10 +3,13 @@
 A memo is of one table. What is made row by row is made for the rows that are asked for, and moves on to the table that
 follows, where rows that changed are made again; whoever asks the older table makes it again. Anything else is made anew
 once a column changed that it was made of. While values of the future (`newest`) could be read, nothing is kept.
+
+A table is asked while another thread makes its successor: what moves on must not be written to by the older one.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from threading import RLock
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -29,23 +32,38 @@ class Whole:
     made: Any
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class ByRow:
-    """Something made of columns for each row of a table, as far as `is_made` says."""
+    """Something made of columns for each row of a table, as far as `is_made` says.
+
+    What was made for a row stands in `made` at its `place` (-1: nowhere): few of many rows are ever asked for.
+    """
 
     columns: tuple[Column, ...]
     newest: int
     made: NDArray[Any]
+    place: NDArray[np.int32]
     is_made: NDArray[np.bool_]
+    count: int = 0
 
     def of(self, rows: Rows, make: _Make) -> NDArray[Any]:
         """What was made for these rows, made now where it was not."""
         is_made = self.is_made.take(rows)
         if np.count_nonzero(is_made) < len(rows):
-            new = rows[~is_made]
-            self.made[new] = make(new)
-            self.is_made[new] = True
-        return self.made.take(rows, axis=0)
+            self._take_in(rows[~is_made], make)
+        return self.made.take(self.place.take(rows), axis=0)
+
+    def _take_in(self, rows: Rows, make: _Make) -> None:
+        made = make(rows)
+        fresh = np.unique(rows[self.place[rows] < 0])
+        before, self.count = self.count, self.count + len(fresh)
+        if self.count > len(self.made):
+            room = np.empty((min(2 * self.count, len(self.place)), *self.made.shape[1:]), self.made.dtype)
+            room[:before] = self.made[:before]
+            self.made = room
+        self.place[fresh] = np.arange(before, self.count, dtype=np.int32)
+        self.made[self.place[rows]] = made
+        self.is_made[rows] = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +72,7 @@ class Memo:
 
     wholes: dict[str, Whole] = field(default_factory=dict)
     by_row: dict[str, ByRow] = field(default_factory=dict)
+    _lock: RLock = field(default_factory=RLock, repr=False)
 
     def whole(self, key: str, columns: Iterable[Column], now: int, make: Callable[[], T]) -> T:
         """What `make` gives from these columns, at `now` (microseconds)."""
@@ -68,24 +87,26 @@ class Memo:
 
     def rows(self, key: str, columns: Iterable[Column], count: int, now: int, rows: Rows, make: _Make) -> NDArray[Any]:
         """What `make` gives from these columns for some rows of all from 0 to `count`, at `now` (microseconds)."""
-        known = self.by_row.get(key)
-        if known is None:
-            known = self.by_row[key] = _nothing(tuple(columns), count, make)
-        return known.of(rows, make) if known.newest <= now else make(rows)
+        with self._lock:
+            known = self.by_row.get(key)
+            if known is None:
+                known = self.by_row[key] = _nothing(tuple(columns), count, make)
+            return known.of(rows, make) if known.newest <= now else make(rows)
 
     def after(self, changed: _Changed) -> "Memo":
         """What is left once these columns gave way to others, from which they differ in these rows."""
-        wholes = {key: kept for key, kept in self.wholes.items() if not any(map(changed.__contains__, kept.columns))}
-        moved = {key: _aged(kept, changed) for key, kept in self.by_row.items()}
-        self.by_row.clear()
+        wholes = {
+            key: kept for key, kept in self.wholes.copy().items() if not any(map(changed.__contains__, kept.columns))
+        }
+        with self._lock:
+            moved = {key: _aged(kept, changed) for key, kept in self.by_row.items()}
+            self.by_row.clear()
         return Memo(wholes, moved)
 
 
 def _nothing(columns: tuple[Column, ...], count: int, make: _Make) -> ByRow:
-    """Room for what `make` gives; memory is only taken for rows that are made."""
-    like = make(np.zeros(0, dtype=np.int64))
-    room = np.empty((count, *like.shape[1:]), like.dtype)
-    return ByRow(columns, _newest(columns), room, np.zeros(count, dtype=np.bool_))
+    place, is_made = np.full(count, -1, dtype=np.int32), np.zeros(count, dtype=np.bool_)
+    return ByRow(columns, _newest(columns), make(np.zeros(0, dtype=np.int64)), place, is_made)
 
 
 def _aged(kept: ByRow, changed: _Changed) -> ByRow:
@@ -93,7 +114,7 @@ def _aged(kept: ByRow, changed: _Changed) -> ByRow:
         if column in changed:
             kept.is_made[changed[column][1]] = False
     columns = tuple([changed[column][0] if column in changed else column for column in kept.columns])
-    return ByRow(columns, _newest(columns), kept.made, kept.is_made)
+    return replace(kept, columns=columns, newest=_newest(columns))
 
 
 def _newest(columns: Iterable[Column]) -> int:

@@ -1,5 +1,7 @@
 """What is kept is what would be made anew, whatever the feed does in between."""
 
+from threading import Thread
+
 import numpy as np
 from builders import NOW, RULES, TABLE, Shop, batch, columns, const, model, read, slot
 from graphs import weighed
@@ -111,6 +113,37 @@ def test_whoever_asks_the_older_table_makes_it_again() -> None:
     newest = older.after({one: (newer, rows[:1])})
     assert newest.rows("k", (newer,), 2, NOW, rows, lambda wanted: wanted + 5).tolist() == [5, 2]
     assert older.rows("k", (one,), 2, NOW, rows, lambda wanted: wanted + 1).tolist() == [1, 2]
+
+
+def test_what_an_older_table_makes_meanwhile_does_not_reach_its_successor() -> None:
+    one, newer, rows = ints(), ints(), np.arange(2, dtype=np.int64)
+    older, successors = Memo(), list[Memo]()
+    thread = Thread(target=lambda: successors.append(older.after({one: (newer, rows)})))
+
+    def make(wanted: np.ndarray) -> np.ndarray:
+        if len(wanted):
+            thread.start()
+            thread.join(0.05)  # as far as it gets while this is being made
+        return wanted + 1
+
+    assert older.rows("k", (one,), 2, NOW, rows, make).tolist() == [1, 2]
+    thread.join()
+    assert successors[0].rows("k", (newer,), 2, NOW, rows, lambda wanted: wanted + 5).tolist() == [5, 6]
+
+
+def test_memory_is_taken_for_the_rows_that_were_made() -> None:
+    one, memo = ints(), Memo()
+    for row in (99_000, 7, 99_000, 42):
+        wanted = np.array([row, row + 1, row], dtype=np.int64)
+        doubled = memo.rows("k", (one,), 100_000, NOW, wanted, lambda rows: rows * 2.0)
+        assert doubled.tolist() == [row * 2, row * 2 + 2, row * 2]
+    changed = memo.after({one: (one, np.array([7, 42], dtype=np.int64))})
+    assert changed.rows("k", (one,), 100_000, NOW, np.arange(50), lambda rows: rows + 0.5).tolist()[6:9] == [
+        6.5,
+        7.5,
+        16,
+    ]
+    assert len(changed.by_row["k"].made) < 200
 
 
 def test_nothing_made_of_the_future_is_kept() -> None:
