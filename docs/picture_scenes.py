@@ -118,6 +118,16 @@ def cart(shop: Shop, browser: Browser) -> dict[str, bytes]:
     return {"two items in the basket": before, "one more, and the shelf has adapted": _photograph(page)}
 
 
+def answer(shop: Shop, browser: Browser) -> dict[str, bytes]:
+    """The shelf before and after its household said what it would rather not see."""
+    page = _opened(browser, f"{shop.edge}/?as={THIRD}", TALL)
+    before = _photograph(page)
+    page.get_by_role("button", name="Dairy").click()
+    page.locator("#fresh[data-state=shown]").wait_for()
+    page.wait_for_timeout(700)
+    return {"asked": before, "answered: Dairy": _photograph(page)}
+
+
 def phone(shop: Shop, browser: Browser) -> dict[str, bytes]:
     """Home and basket on a phone."""
     page = _opened(browser, f"{shop.edge}/?as={SECOND}", {"width": 390, "height": 844})
@@ -307,6 +317,7 @@ PHOTOGRAPHS: dict[str, Callable[[Shop, Browser], dict[str, bytes]]] = {
     "storefront": home,
     "households": households,
     "cart": cart,
+    "answer": answer,
     "phone": phone,
 }
 CARDS: dict[str, Callable[[Shop], str]] = {

@@ -125,6 +125,13 @@ def test_an_answer_and_a_taken_offer_are_told(visit: Open, edge: Edge) -> None:
     assert (answer["item"], answer["data"]) == ("household-size", {"key": "size", "answer": "Three"})
 
 
+def test_answers_can_be_taken_back(visit: Open, edge: Edge) -> None:
+    page = decided(visit("?as=208"))
+    page.get_by_role("button", name="Forget my answers").click()
+    edge.wait_for(lambda: edge.events("forget_answers"))
+    expect(page.locator("#said")).to_have_text("Your answers are forgotten")
+
+
 def test_looking_at_a_product_is_told(visit: Open, edge: Edge) -> None:
     page = decided(visit("?as=208"))
     page.locator(".card[data-item='2'] h3 button").click()

@@ -74,7 +74,7 @@
     say(`Nothing from ${DEPARTMENTS[aisle] ?? "there"} on your shelf right now`);
   };
   acts.answer = ({ dataset: { item, question, answer } }) => {
-    say("Thank you. Your answer is noted");
+    say("Thank you. What you see follows your answer");
     edgewise.track("answer", { item, slot: "ask", data: { key: question, answer } }, { decide: true });
   };
 

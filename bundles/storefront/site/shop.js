@@ -316,6 +316,10 @@ const shop = (() => {
       find("#look").close();
       changeBasket(button.dataset.item, 1, slotOf(button));
     },
+    "ask-again": () => {
+      say("Your answers are forgotten");
+      edgewise.track("forget_answers", {}, { decide: true });
+    },
     why: (button) => button.setAttribute("aria-expanded", button.getAttribute("aria-expanded") !== "true"),
     take: (button) => {
       const { item, code, off } = button.dataset;
