@@ -14,6 +14,7 @@ from contracts.record import DecisionRecord
 from edge import wire
 from edge.activation import Live
 from edge.node import Node
+from edge.telemetry import KeptPage
 from engine.compare import Made
 from engine.details import details
 from engine.explain import explain, why_not
@@ -54,7 +55,8 @@ async def trace(node: Node, scope: Scope, receive: Receive, send: Send) -> int:
     token = wire.header(scope, b"authorization").removeprefix("Bearer ").encode()
     if not node.config.is_dev and not hmac.compare_digest(token, node.config.secrets.operator_token.encode()):
         raise wire.ForbiddenError("traces are for operators: send Authorization: Bearer and the operator's token")
-    record, decision, steps = _found(node, scope)
+    page, decision, steps = _found(node, scope)
+    record = page.record()
     item = wire.query_values(scope).get("item")
     told = TraceAnswer(
         explanation=explain(decision, steps),
@@ -74,7 +76,7 @@ def _details(live: Live, record: DecisionRecord, made: Made, item: str | None) -
     return details(live.loaded, record, live.snapshot, made, items[:1])
 
 
-def _found(node: Node, scope: Scope) -> tuple[DecisionRecord, Decision, Trace]:
+def _found(node: Node, scope: Scope) -> tuple[KeptPage, Decision, Trace]:
     decision_id = scope["path_params"]["decision_id"]
     found = node.recent.find(decision_id)
     if found is None:
@@ -86,5 +88,5 @@ def _not_found(node: Node, decision_id: str) -> str:
     page = node.recent.page(decision_id)
     if page is None:
         return "this node does not remember that decision: ask soon after it was made"
-    made = " or ".join(decision.decision_id for decision in page.result.decisions)
+    made = " or ".join(decision.decision_id for decision in page.bare.result.decisions)
     return f"that page has no decision of this id: ask for {made}"

@@ -19,6 +19,7 @@ from edge.config import parse_instant
 from edge.deadline import Arrival, Deadline, decide_in_time
 from edge.node import Node
 from edge.recording import record_of
+from edge.visitor_features import known_visitors
 from edge.visits import exposures, permitted
 from edge.wire import UnknownNameError
 from engine import folds
@@ -83,7 +84,8 @@ def decide_page(node: Node, live: Live, caller: Caller, ask: PageAsk, arrival: A
     ended_s = clock()
     node.telemetry.decided(timely.decisions, ended_s - arrival.at_s, timely.bugs)
     record = record_of(node, live, timely)
-    node.recent.add(record)
+    known = known_visitors(live.loaded, live.snapshot)
+    node.recent.add(record, known.of(timely.request.units.get("visitor")))
     node.spool.offer(record)
     slots = {each.slot: _slot_answer(each) for each in timely.decisions.decisions}
     answer = PageAnswer(revision=live.loaded.revision, page=request.page, slots=slots)

@@ -15,12 +15,13 @@ from msgspec.structs import replace
 
 from contracts.codec import decode, encode, pack, unpack
 from contracts.errors import ContractError
-from contracts.features import Cursor, FeatureDelta, FeedPage, Root
-from edge.visitor_features import PackedDelta, VisitorFeatures, column_set, fitting, packed_delta
+from contracts.features import Cursor, FeatureDelta, FeedPage
+from edge.packed_deltas import FORMAT, PackedDelta, column_set, packed_delta
+from edge.visitor_features import fitting, known_visitors
 from engine.loaded import LoadedBundle
 from engine.snapshot import VISITOR, Snapshot
 
-_CHUNK = 500
+_CHUNK = 1000
 _BETWEEN = "\x1f"  # the names of a delta's columns
 _TABLES = """
 PRAGMA journal_mode = WAL;
@@ -29,6 +30,12 @@ CREATE TABLE IF NOT EXISTS item (name TEXT, entity TEXT, columns TEXT, seq INTEG
     PRIMARY KEY (name, entity, columns)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS visitor (entity TEXT, columns TEXT, seq INTEGER, body BLOB, PRIMARY KEY (entity, columns));
 CREATE TABLE IF NOT EXISTS feed (one INTEGER PRIMARY KEY CHECK (one = 1), cursor BLOB, answered_at INTEGER);
+"""
+_EMPTY = f"""
+DELETE FROM item;
+DELETE FROM visitor;
+DELETE FROM feed;
+PRAGMA user_version = {FORMAT};
 """
 
 
@@ -76,6 +83,8 @@ class FeedFile:
     def _open(self, path: Path) -> None:
         self._database = sqlite3.connect(path, check_same_thread=False)
         self._database.executescript(_TABLES)
+        if self._database.execute("PRAGMA user_version").fetchone() != (FORMAT,):  # bodies as another program had them
+            self._database.executescript(_EMPTY)
         row = self._database.execute("SELECT cursor, answered_at FROM feed").fetchone()
         self.cursor = Cursor() if row is None else decode(row[0], Cursor)
         self.answered_at = None if row is None else row[1]
@@ -115,15 +124,8 @@ def _after(
         for delta in items
         if delta.table in declared
     )
-    known = _known(loaded, snapshot).after(visitors)
+    known = known_visitors(loaded, snapshot).after(visitors)
     return Snapshot(snapshot.with_deltas(fit, cursor).tables, known, cursor)
-
-
-def _known(loaded: LoadedBundle, snapshot: Snapshot) -> VisitorFeatures:
-    """What a snapshot knows of visitors: nothing, when it is the one that the bundle shipped."""
-    if isinstance(snapshot.visitors, VisitorFeatures):
-        return snapshot.visitors
-    return VisitorFeatures({spec.name: spec.type for spec in loaded.schema.of(Root.VISITOR)})
 
 
 def _columns(delta: FeatureDelta) -> str:

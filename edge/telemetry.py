@@ -9,8 +9,11 @@ from collections import Counter, OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from contracts.decision import Decision, Decisions, Trace
 from contracts.record import DecisionRecord
+from edge.visitor_features import PackedVisitor
 
 MAX_RECENT_PAGES = 512
 _BOUNDS_S = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0)
@@ -94,30 +97,44 @@ class Telemetry:
         yield f"{DURATION.name}_count {total}"
 
 
+@dataclass(frozen=True, slots=True)
+class KeptPage:
+    """A page's record. `bare` lacks the visitor's values: they take much memory, so they stay packed here too."""
+
+    bare: DecisionRecord
+    names: tuple[str, ...]
+    visitor: PackedVisitor
+
+    def record(self) -> DecisionRecord:
+        """The record as it was made."""
+        values = self.visitor.values()
+        return replace(self.bare, visitor={name: values[name] for name in self.names})
+
+
 class Recent:
     """The newest page decisions of this node, by request id: for the why text, traces, exposures of rankings."""
 
     def __init__(self, most: int = MAX_RECENT_PAGES) -> None:
         self._most = most
-        self._records: OrderedDict[str, DecisionRecord] = OrderedDict()
+        self._pages: OrderedDict[str, KeptPage] = OrderedDict()
 
-    def add(self, record: DecisionRecord) -> None:
-        """Takes a record in; the oldest makes room."""
-        self._records[record.request.request_id] = record
-        if len(self._records) > self._most:
-            self._records.popitem(last=False)
+    def add(self, record: DecisionRecord, visitor: PackedVisitor) -> None:
+        """Takes a record in, and what its visitor's values come from; the oldest makes room."""
+        self._pages[record.request.request_id] = KeptPage(replace(record, visitor={}), tuple(record.visitor), visitor)
+        if len(self._pages) > self._most:
+            self._pages.popitem(last=False)
 
-    def find(self, decision_id: str) -> "tuple[DecisionRecord, Decision, Trace] | None":
-        """The record that holds this decision, the decision, its trace; None when it is forgotten or was never made."""
-        record = self.page(decision_id)
-        if record is None:
+    def find(self, decision_id: str) -> "tuple[KeptPage, Decision, Trace] | None":
+        """The page that holds this decision, the decision, its trace; None when it is forgotten or was never made."""
+        page = self.page(decision_id)
+        if page is None:
             return None
-        pairs = zip(record.result.decisions, record.result.traces, strict=True)
-        return next(((record, made, trace) for made, trace in pairs if made.decision_id == decision_id), None)
+        pairs = zip(page.bare.result.decisions, page.bare.result.traces, strict=True)
+        return next(((page, made, trace) for made, trace in pairs if made.decision_id == decision_id), None)
 
-    def page(self, decision_id: str) -> DecisionRecord | None:
-        """The record of the page that a decision's id names, be there such a slot or not."""
-        return self._records.get(decision_id.partition(".")[0])
+    def page(self, decision_id: str) -> KeptPage | None:
+        """The page that a decision's id names, be there such a slot or not."""
+        return self._pages.get(decision_id.partition(".")[0])
 
 
 def _head(metric: Metric) -> list[str]:

@@ -91,6 +91,7 @@ class HttpTransport:
     async def _call(self, request: httpx.Request, kind: type[T]) -> T:
         try:
             answer = await self._client.send(request)
+            del answer.stream  # it refers back to the answer, whose body would await the collector then
         except httpx.HTTPError as error:
             raise OriginError(f"the origin does not answer ({type(error).__name__})") from None
         if answer.status_code != httpx.codes.OK:

@@ -1,29 +1,40 @@
 """The feature values of all visitors that the feed told of, packed until a request asks for one of them.
 
-A visitor may have thousands of values and asks seldom, so what stands in memory is what came, compressed; the last few
+A visitor may have thousands of values and asks seldom, so what stands in memory is what came, packed; the last few
 visitors asked for stay unpacked. Immutable, as snapshots are: news make a new mapping that shares the rest.
 """
 
-import zlib
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 
-from contracts.codec import pack, unpack
 from contracts.errors import ContractError
-from contracts.features import FeatureDelta, FeatureValue, Value, ValueType, conform
+from contracts.features import FeatureValue, Root, Value, ValueType, conform
+from edge.packed_deltas import PackedDelta, unpacked
+from engine.loaded import LoadedBundle
+from engine.snapshot import Snapshot
 
 MAX_UNPACKED = 64
-_LEVEL = 1
 
 
-@dataclass(frozen=True)
-class PackedDelta:
-    """One delta of a visitor: which values it sets, and itself in few bytes."""
+@dataclass(frozen=True, slots=True)
+class PackedVisitor:
+    """What came of one visitor, oldest first, and the types that the bundle declares."""
 
-    columns: frozenset[str]
-    body: bytes
+    declared: Mapping[str, ValueType]
+    deltas: tuple[PackedDelta, ...]
+
+    def values(self) -> dict[str, FeatureValue]:
+        """The values; the same ones at every call."""
+        values: dict[str, FeatureValue] = {}
+        for packed in self.deltas:
+            told, as_of = unpacked(packed)
+            for name, value in fitting(told, self.declared):
+                if value is None:
+                    values.pop(name, None)
+                else:
+                    values[name] = FeatureValue(value=value, as_of=as_of)
+        return values
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +48,7 @@ class VisitorFeatures(Mapping[str, Mapping[str, FeatureValue]]):
     def __getitem__(self, pseudonym: str) -> Mapping[str, FeatureValue]:
         known = self._unpacked.get(pseudonym)
         if known is None:
-            known = self._unpacked[pseudonym] = _merged(self.packed[pseudonym], self.declared)
+            known = self._unpacked[pseudonym] = PackedVisitor(self.declared, self.packed[pseudonym]).values()
             if len(self._unpacked) > MAX_UNPACKED:
                 self._unpacked.popitem(last=False)
         return known
@@ -48,6 +59,10 @@ class VisitorFeatures(Mapping[str, Mapping[str, FeatureValue]]):
     def __len__(self) -> int:
         return len(self.packed)
 
+    def of(self, pseudonym: str | None) -> PackedVisitor:
+        """What came of a visitor: nothing of a stranger."""
+        return PackedVisitor(self.declared, self.packed.get(pseudonym or "", ()))
+
     def after(self, news: Iterable[tuple[str, PackedDelta]]) -> "VisitorFeatures":
         """The mapping after packed deltas, given with their visitors in the order of the feed."""
         packed = dict(self.packed)
@@ -57,15 +72,11 @@ class VisitorFeatures(Mapping[str, Mapping[str, FeatureValue]]):
         return VisitorFeatures(self.declared, packed)
 
 
-def packed_delta(delta: FeatureDelta) -> PackedDelta:
-    """A delta in few bytes."""
-    return PackedDelta(column_set(tuple(sorted(delta.values))), zlib.compress(pack(delta), _LEVEL))
-
-
-@lru_cache(maxsize=4096)
-def column_set(names: tuple[str, ...]) -> frozenset[str]:
-    """The same set for the same names: most visitors have the same."""
-    return frozenset(names)
+def known_visitors(loaded: LoadedBundle, snapshot: Snapshot) -> VisitorFeatures:
+    """What a snapshot knows of visitors: nothing, when it is the one that the bundle shipped."""
+    if isinstance(snapshot.visitors, VisitorFeatures):
+        return snapshot.visitors
+    return VisitorFeatures({spec.name: spec.type for spec in loaded.schema.of(Root.VISITOR)})
 
 
 def fitting(
@@ -78,15 +89,3 @@ def fitting(
                 yield name, None if value is None else conform(value, declared[name], name)
             except ContractError:
                 continue
-
-
-def _merged(deltas: Iterable[PackedDelta], declared: Mapping[str, ValueType]) -> dict[str, FeatureValue]:
-    merged: dict[str, FeatureValue] = {}
-    for packed in deltas:
-        delta = unpack(zlib.decompress(packed.body), FeatureDelta)
-        for name, value in fitting(delta.values, declared):
-            if value is None:
-                merged.pop(name, None)
-            else:
-                merged[name] = FeatureValue(value=value, as_of=delta.as_of)
-    return merged

@@ -6,8 +6,8 @@ outside: the lookups in its snapshot, cookies, the records and events in its spo
 """
 
 import sqlite3
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from itertools import product
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from contracts.record import DecisionRecord
 from contracts.visitor_state import VisitorState
 from edge.activation import Live
 from edge.spool import Kind
+from edge.visitor_features import VisitorFeatures, known_visitors
 from engine.snapshot import Snapshot
 
 ALL = ("personalisation", "statistics")
@@ -99,22 +100,15 @@ def bundle_of(tea: Bundle) -> Bundle:
     return with_section(bundle, "experiments", replace(tea.read("experiments", ExperimentSpec), holdouts=()))
 
 
-class Asked(Mapping[str, Mapping[str, FeatureValue]]):
+@dataclass(frozen=True, eq=False)
+class Asked(VisitorFeatures):
     """The visitors of a snapshot, noting who is asked for."""
 
-    def __init__(self, known: Mapping[str, Mapping[str, FeatureValue]]) -> None:
-        self.known = known
-        self.asked: list[str] = []
+    asked: list[str] = field(default_factory=list)
 
     def __getitem__(self, pseudonym: str) -> Mapping[str, FeatureValue]:
         self.asked.append(pseudonym)
-        return self.known[pseudonym]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.known)
-
-    def __len__(self) -> int:
-        return len(self.known)
+        return super().__getitem__(pseudonym)
 
 
 async def live_through(edge: SimulatedEdge, node: RunningEdge) -> list[Cell]:
@@ -149,7 +143,7 @@ class Browser:
             event(f"seen {self.number}", "exposure", slot="hero", item="classic"),
         ]
         cookies.append(await self.post("events", {"events": done, "decide": ask}, headers))
-        record = list(self.node.node.recent._records.values())[-1]
+        record = self.node.remembered()[-1]
         return await self.observed(choice, signals, asked, cookies, record)
 
     async def past(self) -> None:
@@ -167,7 +161,8 @@ class Browser:
 
     def watch(self) -> Asked:
         live = self.node.node.in_use()
-        asked = Asked(live.snapshot.visitors)
+        known = known_visitors(live.loaded, live.snapshot)
+        asked = Asked(known.declared, known.packed)
         self.node.node.live = Live(live.loaded, Snapshot(live.snapshot.tables, asked, live.snapshot.cursor))
         return asked
 

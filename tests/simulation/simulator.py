@@ -185,6 +185,10 @@ class RunningEdge:
         """Asks for page home, or for what is given."""
         return await self.client.post(f"/v1/decide?{query}", json=ask or {"page": "home"})
 
+    def remembered(self) -> list[DecisionRecord]:
+        """The records of the node's newest pages, oldest first."""
+        return [page.record() for page in self.node.recent._pages.values()]
+
     async def spooled(self, kind: Kind, count: int) -> None:
         """Returns when so many entries are in the spool; the writer is a thread of its own."""
         await until(lambda: self.node.spool.counts[kind] == count)

@@ -189,6 +189,6 @@ def test_the_held_out_advance_no_counter_anywhere(tmp_path: Path, tea_bundle: Bu
                 told = each.node.in_use().snapshot.visitor(each.node.pseudonym(held))
                 assert "cap:c" not in told or told["cap:c"].value == ()
             await node.decide(f"as={held}", slots=["hero"])
-            assert [record.request.exposures for record in node.node.recent._records.values()] == [{}, {}]
+            assert [record.request.exposures for record in node.remembered()] == [{}, {}]
 
     play(story)

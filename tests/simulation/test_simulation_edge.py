@@ -297,7 +297,7 @@ def test_a_repeated_event_folds_once(edge: SimulatedEdge) -> None:
                 answer = await node.client.post("/v1/events?as=5", json=batch)
                 assert answer.json() == {"stored": 2}
             await node.decide()
-            (record,) = node.node.recent._records.values()
+            (record,) = node.remembered()
             assert record.request.visitor_state["cart_items"] == ("t-01",)
             assert node.node.spool.counts[Kind.EVENT] == 1
             assert "edgewise_events_repeated_total 3" in (await node.client.get("/metrics")).text

@@ -41,7 +41,7 @@ def divided(edge: SimulatedEdge, tea_bundle: Bundle) -> SimulatedEdge:
 
 
 def latest(node: RunningEdge) -> DecisionRecord:
-    return list(node.node.recent._records.values())[-1]
+    return node.remembered()[-1]
 
 
 async def group(node: RunningEdge, who: str, client: httpx.AsyncClient | None = None) -> tuple[bool, str | None]:
@@ -214,7 +214,7 @@ def test_a_token_that_does_not_hold_is_refused_with_the_reason(edge: SimulatedEd
                 problem = answer.json()
                 assert (problem["path"], why in problem["detail"]) == (COOKIE, True), problem
                 assert "edgewise qa" in problem["detail"]
-            assert not node.node.recent._records
+            assert not node.remembered()
 
     play(story)
 
@@ -229,7 +229,7 @@ def test_a_token_for_an_arm_that_the_bundle_lacks_is_refused(divided: SimulatedE
             assert answer.status_code == 403
             (named,) = [f"no arm {experiment}={arm}" for experiment, arm in arms.items()]
             assert named in answer.json()["detail"]
-            assert not node.node.recent._records
+            assert not node.remembered()
 
     play(story)
 

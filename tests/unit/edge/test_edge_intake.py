@@ -46,7 +46,7 @@ def household(node: RunningEdge, *, is_held_out: bool) -> str:
 async def counted(node: RunningEdge, who: str) -> dict[str, dict[str, int]]:
     """The exposures that the next decision is made with."""
     await node.decide(f"as={who}")
-    return list(node.node.recent._records.values())[-1].request.exposures
+    return node.remembered()[-1].request.exposures
 
 
 def test_what_was_seen_counts_against_every_cap_of_its_slot(capped: SimulatedEdge) -> None:
@@ -127,7 +127,7 @@ def test_without_a_grant_nothing_is_counted(capped: SimulatedEdge) -> None:
             await node.turns()
             await node.client.post("/v1/events", json={"events": [event("e", "exposure", slot="hero", item="classic")]})
             await node.decide("")
-            (record,) = node.node.recent._records.values()
+            (record,) = node.remembered()
             assert record.request.exposures == {}
 
     play(story)

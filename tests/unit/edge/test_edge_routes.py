@@ -9,13 +9,13 @@ import msgpack
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from simulator import RunningEdge, SimulatedEdge, event, play
+from simulator import START_US, RunningEdge, SimulatedEdge, event, play
 
-from contracts.codec import decode_json, encode_json
+from contracts.codec import decode_json, encode_json, pack
 from contracts.node_status import NodeStatus
 from contracts.record import DecisionRecord
 from edge.spool import Kind
-from engine.records import alteration
+from engine.records import alteration, sealed
 
 Ask = Callable[[RunningEdge], Awaitable[httpx.Response]]
 JSON = {"Content-Type": "application/json"}
@@ -216,7 +216,7 @@ def test_without_consent_there_is_no_cookie_and_no_id(edge: SimulatedEdge) -> No
             assert answer.json()["slots"]["for-you"]["cause"] == "no_consent"
             events = await node.client.post("/v1/events", json={"events": [event("e", "add_to_cart", item="t-01")]})
             assert "set-cookie" not in events.headers
-            (record,) = node.node.recent._records.values()
+            (record,) = node.remembered()
             assert (record.request.units, record.request.visitor_state, record.visitor) == ({}, {}, {})
             await node.turns("uplink")
             assert edge.origin.events["e"].visitor is None
@@ -233,7 +233,7 @@ def test_a_grant_makes_a_visitor_and_withdrawing_it_forgets_everything(edge: Sim
             assert (await node.decide("")).json()["slots"]["for-you"]["cause"] in (None, "holdout")  # ids are drawn
             await node.client.post("/v1/events", json={"events": [event("e", "add_to_cart", item="t-01")]})
             await node.decide("")
-            first = list(node.node.recent._records.values())[-1].request
+            first = node.remembered()[-1].request
             assert first.units.keys() == {"visitor", "session"}
             assert first.visitor_state["cart_items"] == ("t-01",)
             await node.client.post("/v1/consent", json={"granted": [], "opted_out": True})
@@ -241,7 +241,7 @@ def test_a_grant_makes_a_visitor_and_withdrawing_it_forgets_everything(edge: Sim
             assert {slot["cause"] for slot in out.values()} == {"opted_out"}
             await node.client.post("/v1/consent", json={"granted": ["personalisation"]})
             await node.decide("")
-            second = list(node.node.recent._records.values())[-1].request
+            second = node.remembered()[-1].request
             assert second.units["visitor"] != first.units["visitor"]
             assert second.visitor_state["cart_items"] == ()
 
@@ -317,7 +317,7 @@ def test_events_adapt_the_page_in_their_answer(edge: SimulatedEdge) -> None:
             assert answer["stored"] == 1
             assert answer["page"] == "home"
             assert set(answer["slots"]) == {"hero", "for-you", "delivery"}
-            (record,) = [each for each in node.node.recent._records.values() if each.request.page]
+            (record,) = [each for each in node.remembered() if each.request.page]
             assert record.request.visitor_state["cart_items"] == (bought,)
 
     play(story)
@@ -332,7 +332,7 @@ def test_folds_read_columns_of_the_item(edge: SimulatedEdge) -> None:
             ]
             assert (await node.client.post("/v1/events?as=5", json={"events": viewed})).json() == {"stored": 3}
             await node.decide("as=5")
-            (record,) = node.node.recent._records.values()
+            (record,) = node.remembered()
             teas = node.node.in_use().snapshot.tables["teas"]
             kind = teas.columns["kind"].value_at(teas.row_of["t-01"])
             assert record.request.visitor_state["viewed_kinds"] == {kind: 2.0}
@@ -417,6 +417,29 @@ def test_why_and_trace_are_told_for_a_while(edge: SimulatedEdge) -> None:
     play(story)
 
 
+def test_a_record_is_found_as_it_was_made_whatever_the_feed_told_since(edge: SimulatedEdge) -> None:
+    async def story() -> None:
+        async with edge.run() as node:
+            held = node.node.pseudonym("5")
+            edge.origin.feeds("visitor", held, orders=3, affinity={"green": 0.7, "black": 0.1})
+            edge.origin.feeds("visitor", held, START_US - 1, own_teas=("t-01",), affinity={"white": 1.0})
+            await node.turns()
+            await node.decide()
+            await node.spooled(Kind.RECORD, 1)
+            edge.origin.feeds("visitor", held, orders=None, own_teas=("t-02",), affinity={})
+            await node.turns("features", "uplink")
+            edge.origin.loses_everything()
+            await node.turns("features")
+            (made,) = edge.origin.records.values()
+            assert {name: each.value for name, each in made.visitor.items()} == {
+                "orders": 3, "own_teas": ("t-01",), "affinity": {"white": 1.0},
+            }  # fmt: skip
+            (found,) = node.remembered()
+            assert pack(sealed(found)) == pack(made), "bytes in field order: order, types and bits are the same"
+
+    play(story)
+
+
 def test_outside_development_traces_need_the_operator(edge: SimulatedEdge) -> None:
     edge.is_dev = False
 
@@ -444,7 +467,7 @@ def test_outside_development_nobody_sets_visitor_or_time(edge: SimulatedEdge) ->
             headers = {"X-Edgewise-Now": "2001-01-01T00:00:00Z"}
             answer = await node.client.post("/v1/decide?as=5", json={"page": "home"}, headers=headers)
             assert "set-cookie" not in answer.headers
-            (record,) = node.node.recent._records.values()
+            (record,) = node.remembered()
             assert (record.request.units, record.request.now) == ({}, edge.time.now_us)
 
     play(story)
@@ -456,7 +479,7 @@ def test_in_development_the_header_sets_now(edge: SimulatedEdge) -> None:
             await node.turns()
             node.client.headers["X-Edgewise-Now"] = "2001-01-01T00:00:00Z"
             await node.decide()
-            (record,) = node.node.recent._records.values()
+            (record,) = node.remembered()
             assert record.request.now == 978_307_200_000_000
             node.client.headers["X-Edgewise-Now"] = "soon"
             assert (await node.decide()).json()["path"] == "X-Edgewise-Now"

@@ -3,6 +3,7 @@ from contracts.decision import Cause, Decision, DecisionRequest, Decisions, Reas
 from contracts.features import Cursor
 from contracts.record import DecisionRecord
 from edge.telemetry import DURATION, FEED_POSITION, LATENESS, REQUESTS, UNKNOWN_ITEMS, Recent, Telemetry
+from edge.visitor_features import PackedVisitor
 
 
 def made(request_id: str, slot: str = "hero", cause: Cause | None = None) -> Decision:
@@ -78,10 +79,10 @@ def test_durations_fall_into_growing_buckets() -> None:
 def test_the_newest_decisions_are_remembered() -> None:
     recent = Recent(most=2)
     for name in ("one", "two", "three"):
-        recent.add(record(name))
+        recent.add(record(name), PackedVisitor({}, ()))
     assert recent.find("one.hero") is None
     assert recent.find("two.offer") is None
     assert recent.find("") is None
     found = recent.find("three.hero")
     assert found is not None
-    assert (found[0].request.request_id, found[1].answer, found[2].slot) == ("three", ("a",), "hero")
+    assert (found[0].record().request.request_id, found[1].answer, found[2].slot) == ("three", ("a",), "hero")

@@ -1,4 +1,6 @@
 import asyncio
+import gc
+import weakref
 from collections.abc import Callable
 
 import httpx
@@ -41,6 +43,25 @@ def test_the_feed_is_asked_from_the_cursor_on() -> None:
     assert asked[0].url.path == "/v1/feed"
     assert dict(asked[0].url.params) == {"epoch": "e", "at": "products:40,visitor:12", "limit": "1000", "wait": "20"}
     assert asked[0].headers["accept"] == "application/msgpack"
+
+
+def test_an_answer_does_not_await_the_collector() -> None:
+    answers: list[weakref.ref[httpx.Response]] = []
+
+    def origin(_request: httpx.Request) -> httpx.Response:
+        answer = httpx.Response(200, content=encode(PAGE))
+        answers.append(weakref.ref(answer))
+        return answer
+
+    async def story() -> None:
+        await talking_to(origin).feed(Cursor(), 20)
+        assert [answer() for answer in answers] == [None]
+
+    gc.disable()
+    try:
+        asyncio.run(story())
+    finally:
+        gc.enable()
 
 
 def test_controls_are_asked_for_what_is_newer() -> None:
