@@ -53,10 +53,6 @@ class Policy:
     is_by_column: bool = False
     is_certain: bool = False
 
-    def propensities(self, field: Field, feasible: Mask, params: Params) -> Values:
-        """The propensity of every candidate at one position."""
-        return self.over(field, params)(feasible)
-
 
 FLOOR = Param(0.0, 1.0, "the least propensity of every feasible candidate", default=0.0)
 

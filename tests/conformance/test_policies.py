@@ -57,7 +57,7 @@ def test_propensities_sum_to_one_over_what_is_feasible(
     policy: Policy, situation: tuple[Field, np.ndarray], share: float
 ) -> None:
     field, feasible = situation
-    chances = policy.propensities(field, feasible, params_of(policy, share))
+    chances = policy.over(field, params_of(policy, share))(feasible)
     assert chances.dtype == np.float64
     assert chances.shape == field.values.shape
     assert abs(math.fsum(chances) - 1.0) <= TINY
@@ -75,7 +75,7 @@ def test_every_number_draws_something_that_could_be_drawn(
     policy: Policy, situation: tuple[Field, np.ndarray], share: float, u: float
 ) -> None:
     field, feasible = situation
-    chances = policy.propensities(field, feasible, params_of(policy, share))
+    chances = policy.over(field, params_of(policy, share))(feasible)
     assert chances[int(picked(chances, u))] > 0.0
 
 
@@ -84,7 +84,7 @@ def test_an_only_candidate_is_certain(policy: Policy) -> None:
     for share in (0.0, 0.1, 0.3, 1.0):
         for weights in ([1e-300, 1.0], [0.0, 1.0]):
             field = field_of([3.0, 9.0], weights)
-            chances = policy.propensities(field, np.array([True, False]), params_of(policy, share))
+            chances = policy.over(field, params_of(policy, share))(np.array([True, False]))
             assert chances.tolist() == [1.0, 0.0]
 
 
@@ -100,9 +100,9 @@ def test_the_order_of_candidates_does_not_matter(policy: Policy, values: list[in
     field = field_of(values)
     feasible = np.array([value % 3 > 0 for value in values])
     feasible[0] = True
-    chances = policy.propensities(field, feasible, params_of(policy, share))
+    chances = policy.over(field, params_of(policy, share))(feasible)
     shuffled = Field(field.values[order], field.weights[order])
-    assert policy.propensities(shuffled, feasible[order], params_of(policy, share)).tolist() == chances[order].tolist()
+    assert policy.over(shuffled, params_of(policy, share))(feasible[order]).tolist() == chances[order].tolist()
 
 
 @EACH
@@ -113,7 +113,7 @@ def test_a_better_value_never_has_a_smaller_chance(
     policy: Policy, steps: list[float], share: float, floor: float
 ) -> None:
     field = field_of(np.cumsum(steps).tolist(), np.linspace(0, 1, len(steps)).tolist())
-    chances = policy.propensities(field, np.ones(len(steps), dtype=np.bool_), params_of(policy, share, floor=floor))
+    chances = policy.over(field, params_of(policy, share, floor=floor))(np.ones(len(steps), dtype=np.bool_))
     best = field.values == field.values[-1]
     assert (np.diff(chances[~best]) >= -TINY).all()
     assert chances[best].max() >= chances.max() - TINY
@@ -123,7 +123,7 @@ def test_a_better_value_never_has_a_smaller_chance(
 @given(situation=situations(), share=st.floats(0, 1), floor=st.floats(0, 1))
 def test_floors_hold(policy: Policy, situation: tuple[Field, np.ndarray], share: float, floor: float) -> None:
     field, feasible = situation
-    chances = policy.propensities(field, feasible, params_of(policy, share, floor=floor))
+    chances = policy.over(field, params_of(policy, share, floor=floor))(feasible)
     if "floor" in policy.params:
         count = np.count_nonzero(feasible)
         assert (chances[feasible] >= min(floor, 1 / count) * (1 - TINY)).all()
@@ -152,7 +152,7 @@ def unlikelihood(drawn_by: np.ndarray, stated: np.ndarray) -> float:
 def test_frequencies_match_the_stated_propensities(policy: Policy, temper: dict[str, float]) -> None:
     field = field_of([0.3, 0.1, 0.9, 0.5, 0.9, 0.8], [0.2, 0.1, 0.0, 0.9, 0.4, 0.3])
     feasible = np.array([True, True, True, False, True, True])
-    stated = policy.propensities(field, feasible, params_of(policy, **temper))
+    stated = policy.over(field, params_of(policy, **temper))(feasible)
     assert unlikelihood(stated, stated) > ONE_IN_A_THOUSAND
 
 
@@ -178,7 +178,7 @@ def test_inputs_are_left_alone_and_asked_again_it_says_the_same(policy: Policy) 
     step = policy.over(field, params_of(policy))
     first = step(feasible).tolist()
     step(np.array([False, True, True]))
-    assert step(feasible).tolist() == first == policy.propensities(field, feasible, params_of(policy)).tolist()
+    assert step(feasible).tolist() == first == policy.over(field, params_of(policy))(feasible).tolist()
     assert field.values.tolist() == [1.0, 2.0, 3.0]
     assert field.weights.tolist() == [0.0, 0.5, 1.0]
     assert feasible.tolist() == [True, True, False]

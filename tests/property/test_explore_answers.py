@@ -143,7 +143,7 @@ def _continued(
         yield from _continued(case, policy, given_field, pins, (*prefix, waiting[0]), propensity)
     else:
         mask = np.isin(np.arange(len(case.values)), feasible)
-        chances = policy.policy.propensities(given_field, mask, policy.params)
+        chances = policy.policy.over(given_field, policy.params)(mask)
         for item in np.flatnonzero(chances).tolist():
             further = (*prefix, item)
             yield from _continued(case, policy, given_field, pins, further, propensity * float(chances[item]))

@@ -34,7 +34,7 @@ def chances(
     field = Field(np.array(values, dtype=np.float64), np.array(weights or [0.0] * len(values)))
     mask = np.array(feasible if feasible is not None else [True] * len(values))
     defaults = {key: param.default for key, param in POLICIES[name].params.items() if param.default is not None}
-    return POLICIES[name].propensities(field, mask, {**defaults, **params}).tolist()
+    return POLICIES[name].over(field, {**defaults, **params})(mask).tolist()
 
 
 def test_greedy_takes_the_first_of_the_best() -> None:
