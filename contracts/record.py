@@ -5,7 +5,7 @@ from contracts.controls import Controls
 from contracts.decision import DecisionRequest, Decisions
 from contracts.features import Cursor, FeatureDelta, FeatureValue
 
-RECORD_FORMAT = 2
+RECORD_FORMAT = 3
 
 
 class DecisionRecord(Contract, frozen=True):

@@ -124,8 +124,18 @@ def _check_layout(column: Column, rows: int) -> None:
         fits = fits and len(column.values) == rows
     if fits and is_coded and len(column.values):
         fits = int(column.values.min()) >= 0 and int(column.values.max()) < len(column.dictionary)
+        fits = fits and len(set(column.dictionary)) == len(column.dictionary)
+    if fits and column.type is ValueType.NUMBERS:
+        fits = _names_each_once(column)
     if not fits:
         raise NotRunnableError(_UNFIT)
+
+
+def _names_each_once(column: Column) -> bool:
+    """Whether no map of a row has a key twice."""
+    row_of = np.repeat(np.arange(column.rows), np.diff(column.offsets)) if column.offsets is not None else 0
+    entries = row_of * len(column.dictionary) + column.values
+    return bool((np.diff(entries) > 0).all()) or len(np.unique(entries)) == len(entries)
 
 
 def with_changes(column: Column, changes: Changes) -> Column:

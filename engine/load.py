@@ -202,5 +202,7 @@ def _scorers(bundle: Bundle, models: ModelSet) -> Iterator[tuple[ModelSpec, byte
 
 
 def _forests(scorers: Iterable[tuple[ModelSpec, bytes, Scorer]]) -> Mapping[str, Prebound]:
-    made = {model.name: prebind(graph, len(model.inputs), scorer) for model, graph, scorer in scorers}
+    """The forests that are prebound: of margins, for only the graph's own scorer refuses what is no probability."""
+    margins = ((model, graph, scorer) for model, graph, scorer in scorers if model.output == "margin")
+    made = {model.name: prebind(graph, len(model.inputs), scorer) for model, graph, scorer in margins}
     return {name: forest for name, forest in made.items() if forest is not None}

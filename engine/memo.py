@@ -2,11 +2,13 @@
 
 A memo is of one table. What is made row by row is made for the rows that are asked for, and moves on to the table that
 follows, where rows that changed are made again; whoever asks the older table makes it again. Anything else is made anew
-once a column changed that it was made of. While values of the future (`newest`) could be read, nothing is kept.
+once a column changed that it was made of. Values of the future (`newest`) begin to be read as time goes on: a whole is
+kept until the next one does, and row by row nothing is kept before all have.
 
 A table is asked while another thread makes its successor: what moves on must not be written to by the older one.
 """
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from threading import RLock
@@ -17,6 +19,8 @@ from numpy.typing import NDArray
 
 from engine.column import Column
 
+_MOST_BYTES = 32 << 20
+_FOREVER = np.iinfo(np.int64).max
 T = TypeVar("T")
 Rows: TypeAlias = NDArray[np.int64]
 _Make: TypeAlias = Callable[[Rows], NDArray[Any]]
@@ -25,10 +29,11 @@ _Changed: TypeAlias = Mapping[Column, tuple[Column, Rows]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Whole:
-    """Something made of columns, none of which holds values from after `newest`."""
+    """Something made of columns that read the same from `since` on, until before `until` (microseconds)."""
 
     columns: tuple[Column, ...]
-    newest: int
+    since: int
+    until: int
     made: Any
 
 
@@ -36,7 +41,8 @@ class Whole:
 class ByRow:
     """Something made of columns for each row of a table, as far as `is_made` says.
 
-    What was made for a row stands in `made` at its `place` (-1: nowhere): few of many rows are ever asked for.
+    What was made for a row stands in `made` at its `place` (-1: nowhere): few of many rows are ever asked for. Rather
+    than take more than 32 MiB, all is forgotten.
     """
 
     columns: tuple[Column, ...]
@@ -50,15 +56,30 @@ class ByRow:
         """What was made for these rows, made now where it was not."""
         is_made = self.is_made.take(rows)
         if np.count_nonzero(is_made) < len(rows):
-            self._take_in(rows[~is_made], make)
+            new, most = rows[~is_made], self._most()
+            if len(rows) > most:
+                return make(rows)
+            if self.count + len(new) > most:
+                new = rows
+                self._forget()
+            self._take_in(new, make)
         return self.made.take(self.place.take(rows), axis=0)
+
+    def _most(self) -> int:
+        """How many rows may be kept."""
+        return _MOST_BYTES // max(1, self.made.itemsize * math.prod(self.made.shape[1:]))
+
+    def _forget(self) -> None:
+        self.place.fill(-1)
+        self.is_made.fill(False)
+        self.count = 0
 
     def _take_in(self, rows: Rows, make: _Make) -> None:
         made = make(rows)
         fresh = np.unique(rows[self.place[rows] < 0])
         before, self.count = self.count, self.count + len(fresh)
         if self.count > len(self.made):
-            room = np.empty((min(2 * self.count, len(self.place)), *self.made.shape[1:]), self.made.dtype)
+            room = np.empty((min(2 * self.count, len(self.place), self._most()), *self.made.shape[1:]), self.made.dtype)
             room[:before] = self.made[:before]
             self.made = room
         self.place[fresh] = np.arange(before, self.count, dtype=np.int32)
@@ -77,12 +98,11 @@ class Memo:
     def whole(self, key: str, columns: Iterable[Column], now: int, make: Callable[[], T]) -> T:
         """What `make` gives from these columns, at `now` (microseconds)."""
         known = self.wholes.get(key)
-        if known is not None and known.newest <= now:
+        if known is not None and known.since <= now < known.until:
             made: T = known.made
             return made
         made, read = make(), tuple(columns)
-        if _newest(read) <= now:
-            self.wholes[key] = Whole(read, _newest(read), made)
+        self.wholes[key] = Whole(read, *_spell(read, now), made)
         return made
 
     def rows(self, key: str, columns: Iterable[Column], count: int, now: int, rows: Rows, make: _Make) -> NDArray[Any]:
@@ -115,6 +135,13 @@ def _aged(kept: ByRow, changed: _Changed) -> ByRow:
             kept.is_made[changed[column][1]] = False
     columns = tuple([changed[column][0] if column in changed else column for column in kept.columns])
     return replace(kept, columns=columns, newest=_newest(columns))
+
+
+def _spell(columns: Iterable[Column], now: int) -> tuple[int, int]:
+    """From when, and until before when, these columns read as they do now."""
+    instants = [np.zeros(1, np.int64), *(column.as_of for column in columns if column.as_of is not None)]
+    since = max(int(each.max(where=each <= now, initial=0)) for each in instants)
+    return since, min(int(each.min(where=each > now, initial=_FOREVER)) for each in instants)
 
 
 def _newest(columns: Iterable[Column]) -> int:

@@ -43,7 +43,7 @@ class Table:
     def derived(self, key: str, reads: Iterable[str], now: int, make: Callable[[], T]) -> T:
         """What `make` gives from these columns, kept by this table and its successors until one of them changes.
 
-        While some of their values lie in the future of `now` (microseconds), nothing is kept.
+        A value of the future changes it when its time has come; `now` is in microseconds.
         """
         return self.memo.whole(key, (self.columns[name] for name in reads), now, make)
 

@@ -5,6 +5,7 @@ The form is one TreeEnsemble of ai.onnx.ml version 5 that sums one weight per tr
 TensorProto 2 data_type, 9 raw_data).
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -40,19 +41,22 @@ class Forest:
     roots: NDArray[np.int64]
 
 
-def read_forest(model: bytes, *, is_all: bool = False) -> Forest | None:
+def read_forest(model: bytes, *, is_all: bool = False, most_splits: float = math.inf) -> Forest | None:
     """The forest that a graph begins with, or, if `is_all`, that it is; None when it has none.
 
-    Raises `NotRunnableError` for what is no ONNX file.
+    None as well, and soon, when its trees have more than `most_splits` on average. Raises `NotRunnableError` for what
+    is no ONNX file.
     """
     graphs = list(messages(model, 7))
     nodes = [node for graph in graphs for node in messages(graph, 1)]
     if len(graphs) != 1 or not nodes or not _begins(graphs[0], nodes[0]) or (is_all and len(nodes) > 1):
         return None
     try:
-        said = {_text(each, 1): _numbers(each) for each in messages(nodes[0], 5)}
-        return _forest({**_UNSAID, **said})
-    except (KeyError, ValueError):  # of another form
+        written = {_text(each, 1): each for each in messages(nodes[0], 5)}
+        if len(_numbers(written["nodes_modes"])) > most_splits * len(_numbers(written["tree_roots"])):
+            return None
+        return _forest({**_UNSAID, **{name: _numbers(each) for name, each in written.items()}})
+    except (KeyError, ValueError, IndexError):  # of another form
         return None
 
 
@@ -80,6 +84,10 @@ def _forest(said: Mapping[str, Array]) -> Forest | None:
     if not is_sum or not is_single or said["nodes_modes"].any():
         return None
     missing = said["nodes_missing_value_tracks_true"]
+    if any(
+        ((flags != 0) & (flags != 1)).any() for flags in (said["nodes_trueleafs"], said["nodes_falseleafs"], missing)
+    ):
+        return None
     return Forest(
         features=said["nodes_featureids"],
         thresholds=said["nodes_splits"].astype(np.float64),

@@ -23,12 +23,13 @@ Masks: TypeAlias = NDArray[np.uint32]
 _Column: TypeAlias = NDArray[np.float32]
 _BITS = 32
 _ALL = np.uint32(0xFFFFFFFF)
-_PROBES, _STRIDE = 64, 97
+_MOST_CELLS = 1 << 22  # of four bytes each
+_PROBES, _GOLDEN = 256, (5**0.5 - 1) / 2
 _CORNERS = np.array([-np.inf, np.nan, 0.0], np.float32)
 
 
 class _UnfitError(Exception):
-    """A forest that masks of 32 bits cannot hold."""
+    """A forest that masks of 32 bits, or not too many of them, cannot hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ class Prebound:
 
 def prebind(graph: bytes, n_inputs: int, scorer: Scorer) -> Prebound | None:
     """The forest of a graph that is nothing else and agrees with its scorer to the bit; else None."""
-    forest = read_forest(graph, is_all=True)
+    forest = read_forest(graph, is_all=True, most_splits=_BITS - 1)
     if forest is None:
         return None
     try:
@@ -106,11 +107,13 @@ def _made(forest: Forest, n_inputs: int) -> Prebound:
     is_known = (forest.features >= 0) & (forest.features < n_inputs)
     if not len(forest.roots) or not is_known.all() or np.isnan(thresholds).any():
         raise _UnfitError
-    trees = [_cuts(forest, root) for root in forest.roots.tolist()]
     edges = [
         np.append(np.unique(thresholds[forest.features == place]), np.float32(np.inf)) for place in range(n_inputs)
     ]
     starts = np.cumsum([0, *(len(each) + 1 for each in edges)]).tolist()
+    if starts[-1] * len(forest.roots) > _MOST_CELLS:
+        raise _UnfitError
+    trees = [_cuts(forest, root) for root in forest.roots.tolist()]
     masks = np.full((starts[-1], len(trees)), _ALL)
     for tree, (_, cuts) in enumerate(trees):
         for cut in cuts:
@@ -167,6 +170,7 @@ def _agrees(made: Prebound, n_inputs: int, scorer: Scorer) -> bool:
     rows = np.empty((_PROBES, n_inputs), np.float32)
     for place, edges in enumerate(made.edges):
         near = np.concatenate([edges, np.nextafter(edges, np.float32(-np.inf)), _CORNERS])
-        rows[:, place] = near[np.arange(_PROBES) * (_STRIDE + place) % len(near)]  # each input in steps of its own
+        steps = np.arange(_PROBES) * _GOLDEN * (place + 1) % 1.0  # spread evenly, for each input in another order
+        rows[:, place] = near[(steps * len(near)).astype(np.int64)]
     bound = made.bound((), (), _PROBES)
     return np.array_equal(made.score(bound, (), range(n_inputs), rows.T), scorer.score(rows))

@@ -14,6 +14,7 @@ VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 Field: TypeAlias = tuple[int, int, bytes | int]
 _MAX_VARINT_BYTES = 10
 _SIGNED = 1 << 64
+_LOW_64 = _SIGNED - 1
 
 
 def fields(data: bytes, passed_over: re.Pattern[bytes] | None = None) -> Iterator[Field]:
@@ -73,5 +74,5 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
         byte = data[at + index]
         number |= (byte & 0x7F) << (7 * index)
         if byte < 0x80:
-            return number, at + index + 1
+            return number & _LOW_64, at + index + 1
     raise NotRunnableError("the model is not an ONNX file")

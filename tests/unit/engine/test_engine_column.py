@@ -54,6 +54,14 @@ def test_an_empty_map_column_needs_no_numbers() -> None:
             dictionary=("a",),
             offsets=np.array([0, 1, 1], dtype="<i8").tobytes(),
         ),
+        ColumnData(type=ValueType.STRING, values=bytes(8), dictionary=("a", "a")),
+        ColumnData(
+            type=ValueType.NUMBERS,
+            values=np.array([1, 1, 0, 1], dtype="<i4").tobytes(),
+            numbers=bytes(32),
+            dictionary=("a", "b"),
+            offsets=np.array([0, 1, 4], dtype="<i8").tobytes(),
+        ),
     ],
 )
 def test_bytes_that_do_not_fit_are_refused(data: ColumnData) -> None:

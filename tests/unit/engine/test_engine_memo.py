@@ -146,23 +146,40 @@ def test_memory_is_taken_for_the_rows_that_were_made() -> None:
     assert len(changed.by_row["k"].made) < 200
 
 
-def test_nothing_made_of_the_future_is_kept() -> None:
-    ahead, rows = ints(newest=NOW + 1), np.arange(2, dtype=np.int64)
+def test_all_is_forgotten_before_it_takes_too_much_memory() -> None:
+    one, memo, asked = ints(), Memo(), list[int]()
+
+    def make(rows: np.ndarray) -> np.ndarray:
+        asked.append(len(rows))
+        return np.repeat(rows[:, np.newaxis], 1 << 20, axis=1)  # 8 MiB for each row
+
+    for rows in ([1, 2, 3], [3, 4], [4, 5], [1, 2, 3, 4, 5], [4, 5]):
+        wanted = np.array(rows, dtype=np.int64)
+        assert memo.rows("k", (one,), 9, NOW, wanted, make)[:, 7].tolist() == rows
+    assert asked == [0, 3, 1, 2, 5]
+    assert memo.by_row["k"].made.nbytes <= 32 << 20
+    assert memo.rows("none", (one,), 9, NOW, wanted, lambda rows: np.zeros((len(rows), 0))).shape == (2, 0)
+
+
+def test_nothing_made_row_by_row_of_the_future_is_kept() -> None:
+    ahead, rows = ints(NOW + 1), np.arange(2, dtype=np.int64)
     memo = Memo()
     assert memo.rows("k", (ahead,), 2, NOW, rows, lambda wanted: wanted + 1).tolist() == [1, 2]
     assert memo.rows("k", (ahead,), 2, NOW, rows, lambda wanted: wanted + 2).tolist() == [2, 3]
     assert memo.rows("k", (ahead,), 2, NOW + 1, rows, lambda wanted: wanted + 3).tolist() == [3, 4]
     assert memo.rows("k", (ahead,), 2, NOW, rows, lambda wanted: wanted + 4).tolist() == [4, 5]
-    assert [memo.whole("w", (ahead,), now, lambda now=now: now) for now in (NOW, NOW + 1, NOW + 2, NOW)] == [
-        NOW,
-        NOW + 1,
-        NOW + 1,
-        NOW,
-    ]
 
 
-def ints(newest: int = 0) -> Column:
-    return Column(ValueType.INT, np.zeros(4, dtype=np.int64), newest=newest)
+def test_a_whole_is_kept_until_the_next_value_of_the_future_begins() -> None:
+    memo, columns_ = Memo(), (ints(NOW - 9, NOW + 1, NOW + 3), ints(), ints(NOW + 3, 0, NOW + 7))
+    asked = [-1, 0, 1, 2, 3, 6, 7, 99, 2, -9, -10]
+    made = [memo.whole("w", columns_, NOW + now, lambda now=now: now) for now in asked]
+    assert made == [-1, -1, 1, 1, 3, 3, 7, 7, 2, -9, -10]
+
+
+def ints(*as_of: int) -> Column:
+    instants = np.array(as_of, dtype=np.int64) if as_of else None
+    return Column(ValueType.INT, np.zeros(4, dtype=np.int64), as_of=instants, newest=max(as_of, default=0))
 
 
 def test_an_item_that_changed_is_guarded_by_what_it_is_now() -> None:

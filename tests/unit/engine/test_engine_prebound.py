@@ -10,6 +10,7 @@ from builders import NOW, RULES, Shop, batch, columns, const, model, slot
 from graphs import weighed
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace as replace_struct
 from numpy.typing import NDArray
 
 from compiler.exporters.lean import Ending, forest_graph
@@ -189,9 +190,47 @@ def test_only_sums_of_plain_splits_are_forests() -> None:
     assert read_forest(changed(lambda said: setattr(said["n_targets"], "i", 2))) is None
     assert read_forest(changed(lambda said: setattr(said["nodes_modes"].t, "raw_data", b"\x02" * 9))) is None
     assert read_forest(changed(lambda said: setattr(said["leaf_weights"], "name", "other"))) is None
+    assert read_forest(changed(lambda said: setattr(said["leaf_weights"].t, "data_type", 11))) is None
+    for flags in ("nodes_trueleafs", "nodes_falseleafs", "nodes_missing_value_tracks_true"):
+        assert read_forest(changed(lambda said, flags=flags: said[flags].ints.__setitem__(0, 2))) is None
     assert read_forest(changed(lambda said: setattr(said["leaf_weights"].t, "raw_data", b"\x02"))) is None
     with pytest.raises(NotRunnableError, match="end too early"):
         read_forest(forest_graph(forest(7), WIDTH, Ending.NONE)[:-3])
+
+
+def test_too_large_a_forest_is_left_to_the_graph() -> None:
+    leafy = forest_graph(chain(33), WIDTH, Ending.NONE)
+    assert read_forest(leafy, is_all=True, most_splits=32) is not None
+    assert read_forest(leafy, is_all=True, most_splits=31) is None
+    assert bound(forest_graph(stumps(2000), WIDTH, Ending.NONE))[0] is not None
+    assert bound(forest_graph(stumps(2100), WIDTH, Ending.NONE))[0] is None
+
+
+def stumps(count: int) -> Forest:
+    """Trees of one split each, all at thresholds of their own."""
+    each, yes = np.arange(count), np.ones(count, dtype=np.bool_)
+    return Forest(
+        features=np.zeros(count, np.int64),
+        thresholds=each.astype(np.float64),
+        on_true=2 * each,
+        on_false=2 * each + 1,
+        is_true_leaf=yes,
+        is_false_leaf=yes,
+        is_missing_true=~yes,
+        leaves=np.ones(2 * count),
+        roots=each,
+    )
+
+
+def test_what_must_be_a_probability_is_left_to_the_graph() -> None:
+    graph = forest_graph(forest(8), WIDTH, Ending.NONE)
+    for output, is_bound in (("margin", True), ("probability", False)):
+        models = (replace_struct(model("price", "taste", "flat"), output=output),)
+        rules = (*RULES, columns("flat", "double", const(0.25)))
+        loaded = Shop(slots=(slot(model="m"),), rules=rules, models=models, graphs={"m": graph}).load()
+        chosen = loaded.slots["shelf"].model
+        assert chosen is not None
+        assert (chosen.prebound is not None) is is_bound
 
 
 def test_slots_score_by_the_forest_what_they_score_by_the_graph() -> None:
