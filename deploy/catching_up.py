@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
+from itertools import count
 from typing import TypeVar
 
 import httpx
@@ -15,9 +16,10 @@ from contracts.codec import Contract, decode_json
 from contracts.errors import ContractError
 from contracts.node_status import NodeStatus
 
-ATTEMPTS = 600
+WITHIN_S = 120.0
 PAUSE_S = 0.2
 _TELL_EVERY = 10
+_MOST_SILENCES = 3
 _TIMEOUT_S = 5.0
 T = TypeVar("T")
 Tell = Callable[[str], None]
@@ -37,20 +39,26 @@ def wait_for_feed(
     tell: Tell = on_stderr,
     check: Callable[[], None] = lambda: None,
     sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
 ) -> bool:
-    """Whether the edge uses all that was published; tells how far it is meanwhile. `check` may raise to end it."""
+    """Whether the edge uses all that was published; tells how far it is meanwhile. `check` may raise to end it.
+
+    It ends after `WITHIN_S` seconds of `clock`, or when the edge gives no answer several times in a row.
+    """
     published = _asked(f"{origin}/v1/status", Published)
     if published is None:
         tell(f"the origin does not answer at {origin}: the edge goes on with what it has")
         return False
-    for attempt in range(1, ATTEMPTS + 1):
+    ends_at, silences = clock() + WITHIN_S, 0
+    for attempt in count(1):
         check()
         status = _asked(f"{edge}/v1/status", NodeStatus)
-        if status is None:
-            break
-        if _lacks(status, published) == 0:
+        silences = silences + 1 if status is None else 0
+        if status is not None and _lacks(status, published) == 0:
             return True
-        if attempt % _TELL_EVERY == 0:
+        if silences == _MOST_SILENCES or clock() > ends_at:
+            break
+        if status is not None and attempt % _TELL_EVERY == 0:
             tell(_progress(status, published))
         sleep(PAUSE_S)
     tell(f"the feed is not all in yet: `edgewise status {edge}` tells how far it is")
@@ -73,5 +81,5 @@ def _asked(url: str, kind: type[T]) -> T | None:
     """What a program says of itself, None where it gives no usable answer."""
     try:
         return decode_json(httpx.get(url, timeout=_TIMEOUT_S).raise_for_status().content, kind)
-    except (httpx.HTTPError, ContractError):
+    except (httpx.HTTPError, httpx.InvalidURL, ContractError):
         return None

@@ -156,8 +156,8 @@ async def _no_route(request: Request, error: Exception) -> Response:
     """Addresses that no endpoint has, as problems like all others."""
     if not isinstance(error, HTTPException):
         raise error
-    is_file = error.status_code == HTTPStatus.METHOD_NOT_ALLOWED  # of the site: an endpoint tells its methods itself
     address = request.url.path
-    told = wire.MethodError(request.method, address, ("GET", "HEAD")) if is_file else unknown_address(address)
+    is_of_site = error.status_code == HTTPStatus.METHOD_NOT_ALLOWED and not address.startswith("/v1/")
+    told = wire.MethodError(request.method, address, ("GET", "HEAD")) if is_of_site else unknown_address(address)
     status, body = wire.problem(told)
     return Response(body, status, wire.advice(told), wire.PROBLEM)

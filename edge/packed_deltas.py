@@ -18,7 +18,6 @@ from contracts.codec import Contract, pack, unpack
 from contracts.features import FeatureDelta, Value
 
 Array: TypeAlias = NDArray[Any]
-FORMAT = 2
 _BITS, _MILLIONTHS = 1.0, 1e6
 _MANY = np.iinfo(np.uint16).max
 

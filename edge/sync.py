@@ -16,34 +16,38 @@ from msgspec.structs import replace
 from contracts.codec import decode, encode, pack, unpack
 from contracts.errors import ContractError
 from contracts.features import Cursor, FeatureDelta, FeedPage
-from edge.packed_deltas import FORMAT, PackedDelta, column_set, packed_delta
+from edge.packed_deltas import PackedDelta, column_set, packed_delta
 from edge.visitor_features import fitting, known_visitors
 from engine.loaded import LoadedBundle
 from engine.snapshot import VISITOR, Snapshot
 
+_FORMAT = 3
 _CHUNK = 1000
 _BETWEEN = "\x1f"  # the names of a delta's columns
-_TABLES = """
+_TABLES = f"""
 PRAGMA journal_mode = WAL;
+PRAGMA user_version = {_FORMAT};
 PRAGMA synchronous = NORMAL;
 CREATE TABLE IF NOT EXISTS item (name TEXT, entity TEXT, columns TEXT, seq INTEGER, body BLOB,
     PRIMARY KEY (name, entity, columns)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS visitor (entity TEXT, columns TEXT, seq INTEGER, body BLOB, PRIMARY KEY (entity, columns));
-CREATE TABLE IF NOT EXISTS feed (one INTEGER PRIMARY KEY CHECK (one = 1), cursor BLOB, answered_at INTEGER);
+CREATE TABLE IF NOT EXISTS feed (
+    one INTEGER PRIMARY KEY CHECK (one = 1), cursor BLOB, answered_at INTEGER, newest INTEGER
+);
 """
-_EMPTY = f"""
-DELETE FROM item;
-DELETE FROM visitor;
-DELETE FROM feed;
-PRAGMA user_version = {FORMAT};
-"""
+_EMPTY = "DROP TABLE IF EXISTS item; DROP TABLE IF EXISTS visitor; DROP TABLE IF EXISTS feed;"
 
 
 class FeedFile:
-    """The feed as far as this node has read it. `cursor` and `answered_at` (node's clock, microseconds) are on disk."""
+    """The feed as far as this node has read it, on disk. Times are in microseconds.
+
+    `answered_at` is when the origin last answered, by this node's clock; `newest` the latest instant as of which a
+    value was told.
+    """
 
     cursor: Cursor
     answered_at: int | None
+    newest: int
 
     def __init__(self, path: Path) -> None:
         self._turn = threading.Lock()
@@ -63,8 +67,10 @@ class FeedFile:
         visitors = [(delta, packed_delta(delta)) for delta in page.deltas if delta.table == VISITOR]
         items = [delta for delta in page.deltas if delta.table != VISITOR]
         with self._turn, self._database:
-            self._keep(page, visitors, items, now)
-            self.cursor, self.answered_at = page.cursor, now
+            newest = max((delta.as_of for delta in page.deltas), default=0)
+            newest = newest if page.is_reset else max(newest, self.newest)
+            self._keep(page, visitors, items, (encode(page.cursor), now, newest))
+            self.cursor, self.answered_at, self.newest = page.cursor, now, newest
         return _after(loaded, before, ((delta.entity, packed) for delta, packed in visitors), items, page.cursor)
 
     def rebased(self, loaded: LoadedBundle) -> Snapshot:
@@ -82,15 +88,19 @@ class FeedFile:
 
     def _open(self, path: Path) -> None:
         self._database = sqlite3.connect(path, check_same_thread=False)
-        self._database.executescript(_TABLES)
-        if self._database.execute("PRAGMA user_version").fetchone() != (FORMAT,):  # bodies as another program had them
+        if self._database.execute("PRAGMA user_version").fetchone() != (_FORMAT,):  # as another program kept it
             self._database.executescript(_EMPTY)
-        row = self._database.execute("SELECT cursor, answered_at FROM feed").fetchone()
+        self._database.executescript(_TABLES)
+        row = self._database.execute("SELECT cursor, answered_at, newest FROM feed").fetchone()
         self.cursor = Cursor() if row is None else decode(row[0], Cursor)
-        self.answered_at = None if row is None else row[1]
+        self.answered_at, self.newest = (None, 0) if row is None else row[1:]
 
     def _keep(
-        self, page: FeedPage, visitors: list[tuple[FeatureDelta, PackedDelta]], items: list[FeatureDelta], now: int
+        self,
+        page: FeedPage,
+        visitors: list[tuple[FeatureDelta, PackedDelta]],
+        items: list[FeatureDelta],
+        state: tuple[bytes, int, int],
     ) -> None:
         if page.is_reset:
             self._database.execute("DELETE FROM item")
@@ -99,7 +109,7 @@ class FeedFile:
         self._database.executemany("INSERT OR REPLACE INTO visitor VALUES (?, ?, ?, ?)", visitor_rows)
         item_rows = ((delta.table, delta.entity, _columns(delta), delta.seq, pack(delta)) for delta in items)
         self._database.executemany("INSERT OR REPLACE INTO item VALUES (?, ?, ?, ?, ?)", item_rows)
-        self._database.execute("INSERT OR REPLACE INTO feed VALUES (1, ?, ?)", (encode(page.cursor), now))
+        self._database.execute("INSERT OR REPLACE INTO feed VALUES (1, ?, ?, ?)", state)
 
     def _visitors(self) -> Iterator[tuple[str, PackedDelta]]:
         for entity, columns, body in self._database.execute("SELECT entity, columns, body FROM visitor ORDER BY seq"):

@@ -123,6 +123,7 @@ class Bundles:
 
     def _made_ready(self, loaded: LoadedBundle) -> Snapshot:
         snapshot = self._node.feed.rebased(loaded)
+        self._node.advance(self._node.feed.newest)
         if not preflight(loaded, snapshot, self._node.request_now()):
             raise NotRunnableError("the engine failed on a trial run of this bundle; its log has the traceback")
         return snapshot

@@ -1,6 +1,6 @@
 """From the origin's feed to the snapshot in use: page by page to disk, and in use once the node has caught up.
 
-What is in use is never ahead of a clock that development set: then that clock goes on from the newest delta.
+What is in use is never ahead of a clock that development set: then that clock goes on from the newest value.
 """
 
 import asyncio
@@ -23,17 +23,13 @@ class TrialError(EdgewiseError):
 
 
 class Features:
-    """Follows the feed. `_ahead` is what pages came to that are not the last, and the live pair they started from.
-
-    `_newest` is the latest instant as of which a delta was told, in microseconds.
-    """
+    """Follows the feed. `_ahead` is what pages came to that are not the last, and the live pair they started from."""
 
     def __init__(self, node: Node, transport: Transport) -> None:
         self._node = node
         self._transport = transport
         self._failures = 0
         self._ahead: tuple[Live, Live] | None = None
-        self._newest = 0
 
     async def step(self) -> float:
         """Asks for one page and takes it in."""
@@ -66,9 +62,8 @@ class Features:
         snapshot = self._node.feed.take(page, live.loaded, before.snapshot, self._node.clock.now_us())
         after = Live(live.loaded, snapshot)
         self._ahead = (live, after)
-        self._newest = max(self._newest, *(delta.as_of for delta in page.deltas), 0)
         if page.is_last:
             if page.deltas and not preflight(live.loaded, after.snapshot, self._node.request_now()):
                 raise TrialError("the engine failed on a trial run of what the feed gave; its log has the traceback")
-            self._node.advance(self._newest)
+            self._node.advance(self._node.feed.newest)
             self._node.live = after

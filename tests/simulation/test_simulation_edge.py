@@ -505,6 +505,25 @@ def test_what_is_published_ahead_of_a_clock_that_development_set_is_in_use_at_on
     play(story)
 
 
+def test_after_a_restart_that_clock_goes_on_from_what_is_kept(edge: SimulatedEdge) -> None:
+    week_us = 7 * 86_400 * 1_000_000
+    edge.clock_at = START_US
+
+    async def story() -> None:
+        for _ in range(2):
+            async with edge.run() as node:
+                await node.turns()
+                edge.origin.feeds("visitor", node.node.pseudonym("5"), as_of=START_US + week_us, orders=3)
+                await node.turns("features")
+                assert node.node.request_now() == START_US + week_us
+        edge.origin.is_down = True
+        async with edge.run() as node:
+            await node.turns()
+            assert node.node.request_now() == START_US + week_us
+
+    play(story)
+
+
 def test_nothing_that_the_feed_says_moves_the_clock_of_production(edge: SimulatedEdge) -> None:
     edge.origin.feeds("teas", "t-01", as_of=START_US + 1, price=1)
 

@@ -38,8 +38,11 @@ class Programs:
     def sleep(self, seconds: float) -> None:
         self.slept += 1
 
+    def clock(self) -> float:
+        return self.slept * catching_up.PAUSE_S
+
     def wait(self) -> bool:
-        return wait_for_feed(ORIGIN, EDGE, self.said.append, sleep=self.sleep)
+        return wait_for_feed(ORIGIN, EDGE, self.said.append, sleep=self.sleep, clock=self.clock)
 
 
 def status(cursor: Cursor) -> NodeStatus:
@@ -96,7 +99,18 @@ def test_an_origin_that_is_down_is_not_waited_for(programs: Programs) -> None:
     assert programs.said == [f"the origin does not answer at {ORIGIN}: the edge goes on with what it has"]
 
 
-@pytest.mark.parametrize(("cursor", "slept"), [(None, 0), (at(teas=3), catching_up.ATTEMPTS)])
+def test_an_edge_may_miss_a_poll_or_two(programs: Programs) -> None:
+    programs.steps = [None, None, at(teas=1), None, None, at(teas=3, visitor=1000)]
+    assert programs.wait()
+
+
+def test_what_is_no_address_does_not_answer() -> None:
+    said: list[str] = []
+    assert not wait_for_feed("http://[", EDGE, said.append)
+    assert said == ["the origin does not answer at http://[: the edge goes on with what it has"]
+
+
+@pytest.mark.parametrize(("cursor", "slept"), [(None, 2), (at(teas=3), 601)])
 def test_it_never_waits_for_ever(cursor: Cursor | None, slept: int, programs: Programs) -> None:
     programs.steps = [cursor]
     assert not programs.wait()

@@ -191,6 +191,18 @@ def test_unknown_addresses_and_methods_are_problems_too(edge: SimulatedEdge) -> 
     play(story)
 
 
+def test_an_endpoint_that_is_mistyped_is_unknown_beside_a_site_too(edge: SimulatedEdge, tmp_path: Path) -> None:
+    edge.site = tmp_path
+
+    async def story() -> None:
+        async with edge.run() as node:
+            missing = await node.client.post("/v1/decid", json={"page": "home"})
+            assert missing.status_code == 404
+            assert "did you mean POST /v1/decide?" in missing.json()["detail"]
+
+    play(story)
+
+
 def test_a_method_that_an_address_lacks_is_told_beside_a_site_too(edge: SimulatedEdge, tmp_path: Path) -> None:
     edge.site = tmp_path / "site"
     edge.site.mkdir()
