@@ -9,6 +9,8 @@ from typing import TypeAlias
 from contracts.codec import Contract
 from contracts.features import Root, ValueType
 
+MAX_POSITIONS = 1000
+
 
 class Sticky(StrEnum):
     """Which seed the draws use: a page reloaded within this scope shows the same answer, all else being equal.
@@ -137,9 +139,10 @@ class CapPer(StrEnum):
 class Cap(Contract, frozen=True, tag="frequency", tag_field="cap"):
     """A frequency cap: at most `limit` exposures of an item in this slot, or of the slot, within a window.
 
-    A day or a week begins with the first exposure that counts. `is_synced`: the origin counts too, over all browsers
-    and edges. `overshoot` is how many exposures more are tolerated while others are under way. What it `spares` by id
-    it never blocks: the arm that offers nothing, say.
+    A day or a week begins with the first exposure that counts. Who is counted is a browser, by its pseudonym; units
+    of profiles are for splits alone. `is_synced`: the origin counts too, at whichever edges that browser's exposures
+    arrive. `overshoot` is how many exposures more are tolerated while others are under way. What it `spares` by id it
+    never blocks: the arm that offers nothing, say.
     """
 
     name: str

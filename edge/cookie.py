@@ -7,8 +7,10 @@ Time is an argument. What the state means is `edge.visits`' affair.
 
 import os
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import cbor2
 from cryptography.exceptions import InvalidTag
@@ -17,8 +19,10 @@ from msgspec.structs import replace
 
 from contracts.codec import decode_cbor, encode_cbor
 from contracts.errors import ContractError
-from contracts.visitor_state import CapCount, VisitorState
+from contracts.visitor_state import VisitorState
+from engine.folds.exposures import SLOT_KEY
 
+_Part: TypeAlias = tuple[str, ...]  # cap and item; a fold's digest; (): an event hash
 MAX_OCTETS = 4096  # name and value, as browsers count (RFC 6265bis, section 5.6)
 MAX_AGE_S = 30 * 24 * 3600
 NONCE_BYTES = 12
@@ -44,15 +48,18 @@ class CookieJar:
     def open(self, header: str, now: int) -> VisitorState | None:
         """The state in a Cookie header at `now` (microseconds); None for a stranger, a forgery, an old cookie."""
         value = cookie_value(header, self.name)
-        state = None if value is None or len(self.name) + len(value) > MAX_OCTETS else self._unsealed(value)
+        state = None if value is None or not self._fits(value) else self._unsealed(value)
         return None if state is None or now - state.seen_at > MAX_AGE_S * 1_000_000 else state
 
     def seal(self, state: VisitorState) -> str:
         """A Set-Cookie header. State that does not fit is evicted: the same state always loses the same parts."""
-        value = self._sealed(encode_cbor(state))
-        leaner = _leaner(state)
-        while len(self.name) + len(value) > MAX_OCTETS:
-            value = self._sealed(encode_cbor(next(leaner)))
+        value = self._sealed(state)
+        if not self._fits(value):
+            parts = _evictable(state)
+            fewest = bisect_left(
+                range(len(parts)), True, key=lambda count: self._fits(self._leaner(state, parts, count))
+            )
+            value = self._leaner(state, parts, fewest)
         return f"{self.name}={value}; Max-Age={MAX_AGE_S}; {self._attributes}"
 
     def clear(self) -> str:
@@ -63,9 +70,15 @@ class CookieJar:
     def _attributes(self) -> str:
         return "Path=/; HttpOnly; SameSite=Lax" + ("; Secure" if self.is_secure else "")
 
-    def _sealed(self, plain: bytes) -> str:
+    def _fits(self, value: str) -> bool:
+        return len(self.name) + len(value) <= MAX_OCTETS
+
+    def _leaner(self, state: VisitorState, parts: list[_Part], count: int) -> str:
+        return self._sealed(_without(state, parts[:count]))
+
+    def _sealed(self, state: VisitorState) -> str:
         nonce = self.new_nonce()
-        sealed = AESGCM(self.keys[self.kid]).encrypt(nonce, plain, self._aad())
+        sealed = AESGCM(self.keys[self.kid]).encrypt(nonce, encode_cbor(state), self._aad())
         return _text(_message(self.kid, nonce, sealed))
 
     def _unsealed(self, value: str) -> VisitorState | None:
@@ -127,24 +140,27 @@ def _bytes(value: str) -> bytes | None:
     return data if _text(data) == value else None
 
 
-def _leaner(state: VisitorState) -> Iterator[VisitorState]:
-    """The state with ever less: old event hashes, then the oldest caps, then the largest folds."""
-    while state.recent_events:
-        state = replace(state, recent_events=state.recent_events[len(state.recent_events) // 2 + 1 :])
-        yield state
-    for name, item in sorted(_cap_keys(state), key=lambda key: (state.caps[key[0]][key[1]].since, key)):
-        state = replace(state, caps=_without(state.caps, name, item))
-        yield state
-    for digest in sorted(state.folds, key=lambda key: (-len(encode_cbor(state.folds[key])), key)):
-        state = replace(state, folds={key: value for key, value in state.folds.items() if key != digest})
-        yield state
+def _evictable(state: VisitorState) -> list[_Part]:
+    """What may go, in this order: the oldest event hashes, the oldest counters, the largest folds.
+
+    Of counters those of items go first: a slot has one for each cap, a ranking fills the room with its items.
+    """
+    hashes: list[_Part] = [() for _ in state.recent_events]
+    counters = [(name, item) for name, counts in state.caps.items() for item in counts]
+    oldest: list[_Part] = sorted(counters, key=lambda key: (key[1] == SLOT_KEY, state.caps[key[0]][key[1]].since, key))
+    digests = sorted(state.folds, key=lambda key: (-len(encode_cbor(state.folds[key])), key))
+    return [*hashes, *oldest, *((digest,) for digest in digests)]
 
 
-def _cap_keys(state: VisitorState) -> list[tuple[str, str]]:
-    return [(name, item) for name, counts in state.caps.items() for item in counts]
-
-
-def _without(caps: dict[str, dict[str, CapCount]], name: str, item: str) -> dict[str, dict[str, CapCount]]:
-    kept = {key: count for key, count in caps[name].items() if key != item}
-    others = {key: counts for key, counts in caps.items() if key != name}
-    return {**others, name: kept} if kept else others
+def _without(state: VisitorState, parts: list[_Part]) -> VisitorState:
+    gone = set(parts)
+    caps = {
+        name: {item: count for item, count in counts.items() if (name, item) not in gone}
+        for name, counts in state.caps.items()
+    }
+    return replace(
+        state,
+        recent_events=state.recent_events[parts.count(()) :],
+        caps={name: counts for name, counts in caps.items() if counts},
+        folds={digest: value for digest, value in state.folds.items() if (digest,) not in gone},
+    )

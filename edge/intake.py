@@ -64,7 +64,7 @@ async def take(node: Node, live: Live, caller: Caller, events: tuple[object, ...
         if caller.units and has_seen(state, event.id):
             continue
         tables = list(_tables_with(live, event))
-        entry = _stored(node, live, caller, event, is_known_item=event.item is None or bool(tables))
+        entry = _stored(node, live, caller, event)
         stored.append(entry)
         if caller.units:
             state = folded(state, event.id, _fold_event(entry, tables, specs), specs)
@@ -96,17 +96,22 @@ def _check_numbers(event: Event) -> None:
             raise ContractError("neither a finite number nor one of 64 bits", f"$.data.{name[:80]}")
 
 
-def _stored(node: Node, live: Live, caller: Caller, event: Event, *, is_known_item: bool) -> StoredEvent:
+def _stored(node: Node, live: Live, caller: Caller, event: Event) -> StoredEvent:
     return StoredEvent(
         event=event,
         visitor=caller.units.get("visitor"),
         folded_at=caller.now,
         node=node.config.node,
         revision=live.loaded.revision,
-        is_known_item=is_known_item,
+        is_known_item=_names_known(live, event),
         seen=_seen(node, live, caller, event),
         is_qa=caller.qa is not None,
     )
+
+
+def _names_known(live: Live, event: Event) -> bool:
+    named = (*(() if event.item is None else (event.item,)), *(event.items or ()))
+    return all(any(item in table.row_of for table in live.snapshot.tables.values()) for item in named)
 
 
 def _tables_with(live: Live, event: Event) -> Iterable[Table]:
@@ -133,10 +138,11 @@ def _columns(table: Table, item: str, now: int, specs: Iterable[FeatureSpec]) ->
     return {name: column.value_at(row) for name, column in columns.items() if column.status_at(row, now) in readable}
 
 
-def _seen(node: Node, live: Live, caller: Caller, event: Event) -> tuple[str, ...]:
-    """What an exposure counts for: the item that the page names, else all that the decision answered.
+def _seen(node: Node, live: Live, caller: Caller, event: Event) -> tuple[str, ...] | None:
+    """What an exposure counts for: what the page says it showed, which is the same on every node.
 
-    Held-out visitors saw nothing of it, whatever the page says.
+    A page that says nothing leaves it to the node that decided, while that remembers; None: nobody knows. Held-out
+    visitors saw nothing, whatever the page says. Who lies about it moves their own counters and no one else's.
     """
     slot = live.loaded.slots.get(event.slot or "")
     if event.type != EXPOSURE or slot is None or not slot.spec.caps:
@@ -144,10 +150,12 @@ def _seen(node: Node, live: Live, caller: Caller, event: Event) -> tuple[str, ..
     stub = DecisionRequest(request_id="", now=caller.now, slots=(slot.spec.name,), units=caller.units, qa=caller.qa)
     if assign(live.loaded, stub).held_out:
         return ()
+    if event.items is not None:
+        return event.items
     if event.item is not None:
         return (event.item,)
     found = node.recent.find(event.decision_id or "")
-    return () if found is None else found[1].answer
+    return None if found is None else found[1].answer
 
 
 def _caps_of(live: Live, event: Event) -> tuple[AnyCap, ...]:
@@ -160,3 +168,4 @@ def _count(node: Node, stored: list[StoredEvent], repeated: int, refused: int) -
     node.telemetry.count(telemetry.REPEATED_EVENTS, by=repeated)
     node.telemetry.count(telemetry.REFUSED_EVENTS, by=refused)
     node.telemetry.count(telemetry.UNKNOWN_ITEMS, by=sum(not event.is_known_item for event in stored))
+    node.telemetry.count(telemetry.UNKNOWN_EXPOSURES, by=sum(event.seen is None for event in stored))

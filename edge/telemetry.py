@@ -1,7 +1,8 @@
 """What the node counts and says about itself: Prometheus text, a ring of recent decisions.
 
 Counting is one addition to a dictionary, since it stands on the path of every request; the exposition format
-(Prometheus text 0.0.4) is written when somebody asks. No label ever holds an id.
+(Prometheus text 0.0.4) is written when somebody asks. No label ever holds an id. What was decided for a QA token is
+counted apart, so that no sum over shoppers holds it; all other counts tell of the node, whoever asks.
 """
 
 from bisect import bisect_left
@@ -31,12 +32,18 @@ class Metric:
 
 REQUESTS = Metric("edgewise_requests_total", "counter", "Requests answered.", ("route", "status"))
 DECISIONS = Metric("edgewise_decisions_total", "counter", "Slots decided.", ("slot", "tier", "cause"))
+QA_DECISIONS = Metric("edgewise_qa_decisions_total", "counter", "Slots decided for a QA token.", DECISIONS.labels)
 DURATION = Metric("edgewise_decide_seconds", "histogram", "From arrival of the request to its decisions.")
 BUGS = Metric("edgewise_engine_bugs_total", "counter", "Attempts in which the engine raised what it should not.")
 EVENTS = Metric("edgewise_events_total", "counter", "Events stored.")
 REFUSED_EVENTS = Metric("edgewise_events_refused_total", "counter", "Malformed events.")
 REPEATED_EVENTS = Metric("edgewise_events_repeated_total", "counter", "Events whose effect was already counted.")
 UNKNOWN_ITEMS = Metric("edgewise_events_unknown_item_total", "counter", "Events naming an item no table has.")
+UNKNOWN_EXPOSURES = Metric(
+    "edgewise_exposures_unknown_total",
+    "counter",
+    "Exposures that caps count for the slot alone: they name no items, and this node does not know the decision.",
+)
 LATENESS = Metric("edgewise_loop_lateness_seconds", "gauge", "Lateness of the event loop's last timer.")
 SPOOLED = Metric("edgewise_spool_entries", "gauge", "Entries that wait for the origin.", ("kind",))
 DROPPED = Metric("edgewise_records_dropped_total", "counter", "Decision records that were not kept.")
@@ -57,7 +64,17 @@ class Telemetry:
     def __init__(self) -> None:
         self._counts: dict[Metric, Counter[Labels]] = {
             metric: Counter() if metric.labels else Counter({(): 0})
-            for metric in (REQUESTS, DECISIONS, BUGS, EVENTS, REFUSED_EVENTS, REPEATED_EVENTS, UNKNOWN_ITEMS)
+            for metric in (
+                REQUESTS,
+                DECISIONS,
+                QA_DECISIONS,
+                BUGS,
+                EVENTS,
+                REFUSED_EVENTS,
+                REPEATED_EVENTS,
+                UNKNOWN_ITEMS,
+                UNKNOWN_EXPOSURES,
+            )
         }
         self._durations = [0] * (len(_BOUNDS_S) + 1)
         self._duration_sum_s = 0.0
@@ -70,9 +87,9 @@ class Telemetry:
         """A counter over all its labels."""
         return sum(self._counts[metric].values())
 
-    def decided(self, decisions: Decisions, duration_s: float, bugs: int) -> None:
+    def decided(self, decisions: Decisions, duration_s: float, bugs: int, *, is_qa: bool) -> None:
         """Counts what one page was answered."""
-        counts = self._counts[DECISIONS]
+        counts = self._counts[QA_DECISIONS if is_qa else DECISIONS]
         for each in decisions.decisions:
             counts[each.slot, each.tier.value, each.cause.value if each.cause else ""] += 1
         if bugs:
@@ -112,7 +129,7 @@ class KeptPage:
 
 
 class Recent:
-    """The newest page decisions of this node, by request id: for the why text, traces, exposures of rankings."""
+    """The newest page decisions of this node, by request id: for the why text, traces, exposures without items."""
 
     def __init__(self, most: int = MAX_RECENT_PAGES) -> None:
         self._most = most

@@ -65,8 +65,8 @@ def folded(state: VisitorState, event_id: str, event: FoldEvent, specs: tuple[Fe
     return replace(state, folds=folds.advance(specs, state.folds, event), recent_events=recent)
 
 
-def exposed(state: VisitorState, limits: Iterable[AnyCap], items: tuple[str, ...], now: int) -> VisitorState:
-    """The state after a visitor met these items in a slot with these caps."""
+def exposed(state: VisitorState, limits: Iterable[AnyCap], items: tuple[str, ...] | None, now: int) -> VisitorState:
+    """The state after a visitor met these items, None: nobody knows which, in a slot with these caps."""
     counted = {**state.caps, **{cap.name: caps.met(cap, state.caps.get(cap.name, {}), items, now) for cap in limits}}
     return replace(state, caps={name: counts for name, counts in counted.items() if counts})
 

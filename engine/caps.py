@@ -26,15 +26,15 @@ _US_PER_S = 1_000_000
 _MOST_KEYS = 200
 
 
-def met(cap: AnyCap, counts: Mapping[str, CapCount], items: Iterable[str], now: int) -> dict[str, CapCount]:
-    """The counters after one exposure of these items. What counts no longer is gone."""
+def met(cap: AnyCap, counts: Mapping[str, CapCount], items: Iterable[str] | None, now: int) -> dict[str, CapCount]:
+    """The counters after one exposure of these items, None: nobody knows which. What counts no longer is gone."""
     after = {key: count for key, count in counts.items() if _counts(cap, count, now)}
-    keys = keys_of(cap.per, tuple(items))
+    keys = keys_of(cap.per, items)
     if isinstance(cap, RecencyCap) and cap.apart is not None:
         later = {key: replace(count, count=count.count + bool(keys)) for key, count in after.items()}
-        return later | {key: CapCount(count=0, since=now) for key in keys}
+        return _newest(later | {key: CapCount(count=0, since=now) for key in keys})
     within_us, restarts = _within_us(cap), isinstance(cap, RecencyCap)
-    return after | {key: counted(after.get(key), now, within_us, restarts=restarts) for key in keys}
+    return _newest(after | {key: counted(after.get(key), now, within_us, restarts=restarts) for key in keys})
 
 
 def counting(cap: AnyCap, counts: Mapping[str, CapCount], now: int) -> dict[str, int]:
@@ -86,6 +86,14 @@ def synced_feature(slot: SlotSpec, cap: AnyCap) -> FeatureSpec:
         fold=fold,
         description=f"exposures of slot {slot.name}, for its cap {cap.name}",
     )
+
+
+def _newest(counts: dict[str, CapCount]) -> dict[str, CapCount]:
+    """As many counters as the origin keeps: a page may name items without end, a cookie holds few."""
+    if len(counts) <= _MOST_KEYS:
+        return counts
+    order = sorted(counts, key=lambda key: (counts[key].since, key))
+    return {key: counts[key] for key in order[-_MOST_KEYS:]}
 
 
 def _synced(cap: LoadedCap, scope: Scope) -> dict[str, int] | None:

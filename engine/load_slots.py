@@ -7,7 +7,7 @@ from contracts.errors import NotRunnableError
 from contracts.fallback import ANY
 from contracts.features import Root, ValueType
 from contracts.rule_ir import Read, Rule
-from contracts.slots import Diversity, PayloadField, SlotSet, SlotSpec
+from contracts.slots import MAX_POSITIONS, Diversity, PayloadField, SlotSet, SlotSpec
 from engine.fallback import key_text
 from engine.generators import load_generators
 from engine.kinds import KINDS
@@ -27,7 +27,6 @@ _PROPS: dict[ValueType, tuple[str, ...]] = {
     ValueType.STRINGS: ("list(string)",),
 }
 _STORED = frozenset({"bool", "int", "string"})
-_MAX_POSITIONS = 1000
 
 
 def load_slots(parts: Parts, slots: SlotSet) -> dict[str, LoadedSlot]:
@@ -51,8 +50,8 @@ def _check_slot(parts: Parts, spec: SlotSpec) -> None:
         raise NotRunnableError(f"names table {spec.table}, which the catalog lacks")
     if spec.kind not in KINDS:
         raise NotRunnableError(f"is of kind {spec.kind}, which this engine lacks")
-    if not 1 <= spec.size <= _MAX_POSITIONS or spec.cap_candidates < 1:
-        raise NotRunnableError(f"size must be 1 to {_MAX_POSITIONS}, cap_candidates at least 1")
+    if not 1 <= spec.size <= MAX_POSITIONS or spec.cap_candidates < 1:
+        raise NotRunnableError(f"size must be 1 to {MAX_POSITIONS}, cap_candidates at least 1")
     if unknown := [pin.item for pin in spec.pins if pin.item not in parts.tables[spec.table].row_of]:
         raise NotRunnableError(f"pins {unknown[0]}, which table {spec.table} lacks")
     _check_models(spec)

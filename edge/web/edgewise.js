@@ -274,7 +274,8 @@
       if (!decision_id || !this.isSeen || document.hidden || seen.has(decision_id)) return;
       this.timer = setTimeout(() => {
         seen.add(decision_id);
-        track("exposure", { slot: this.name, decision_id, item: answer?.length === 1 ? answer[0] : undefined });
+        const item = answer?.length === 1 ? answer[0] : undefined;
+        track("exposure", { slot: this.name, decision_id, item, items: answer });
       }, seenMs);
     }
   }

@@ -4,7 +4,7 @@ The state is a list of key, number, since (microseconds), least recently met fir
 says was seen (`FoldEvent.seen`), whatever the page names. No bundle declares this fold: the compiler adds it for caps.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from contracts.features import FoldSpec, Value, ValueType
 from contracts.slots import CapPer
@@ -16,10 +16,14 @@ _US_PER_S = 1_000_000
 _FIELDS = 3
 
 
-def keys_of(per: CapPer, items: tuple[str, ...]) -> tuple[str, ...]:
-    """What an exposure of these items counts for: each item, or the slot once; nothing when nothing was seen."""
-    distinct = tuple(dict.fromkeys(items))
-    return distinct if per is CapPer.ITEM else (SLOT_KEY,) if distinct else ()
+def keys_of(per: CapPer, items: Iterable[str] | None) -> tuple[str, ...]:
+    """What an exposure of these items counts for: each item, or the slot once; nothing when nothing was seen.
+
+    None: nobody knows the items; the slot was met all the same.
+    """
+    distinct = tuple(dict.fromkeys(() if items is None else items))
+    is_met = items is None or bool(distinct)
+    return distinct if per is CapPer.ITEM else (SLOT_KEY,) if is_met else ()
 
 
 def counted(before: CapCount | None, now: int, within_us: int | None, *, restarts: bool) -> CapCount:

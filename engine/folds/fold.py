@@ -10,7 +10,7 @@ from contracts.features import FoldSpec, Value, ValueType
 class FoldEvent:
     """An event as folds see it; `now_us` is when it is folded. `columns` is the row of its item, empty if unknown.
 
-    `seen` are the items that an exposure counts for.
+    `seen` are the items that an exposure counts for, None where nobody knows them.
     """
 
     type: str
@@ -19,7 +19,7 @@ class FoldEvent:
     slot: str | None = None
     data: Mapping[str, bool | int | float | str | None] = field(default_factory=dict)
     columns: Mapping[str, Value] = field(default_factory=dict)
-    seen: tuple[str, ...] = ()
+    seen: tuple[str, ...] | None = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -246,6 +246,17 @@ def test_only_what_is_seen_is_exposed_and_only_once(visit: Open, edge: Edge) -> 
     assert edge.events("exposure")[0]["item"] == "arm-1"
 
 
+def test_an_exposure_says_what_was_shown_so_that_any_node_can_count_it(visit: Open, edge: Edge) -> None:
+    edge.slots["hero"] = decision("hero", answer=["t-1", "t-2", "t-3"])
+    edge.slots["offer"] = decision("offer", tier="plain", cause="holdout", answer=[])
+    page = visit()
+    edge.wait_for(lambda: len(exposed(edge)) == 2)
+    slot(page, "low").scroll_into_view_if_needed()
+    edge.wait_for(lambda: len(exposed(edge)) == 3)
+    shown = {event["slot"]: (event.get("item"), event["items"]) for event in edge.events("exposure")}
+    assert shown == {"hero": (None, ["t-1", "t-2", "t-3"]), "offer": (None, []), "low": ("arm-1", ["arm-1"])}
+
+
 def test_a_slot_passed_by_is_no_exposure(visit: Open, edge: Edge) -> None:
     page = visit()
     expect(slot(page, "low")).to_have_text("Decided")

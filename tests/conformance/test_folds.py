@@ -22,7 +22,7 @@ EVENTS = st.lists(
         data=st.fixed_dictionaries(
             {}, optional={"amount": st.integers(-5, 5) | st.floats(-9, 9) | st.text(max_size=3)}
         ),
-        seen=st.sampled_from([(), ("a",), ("b", "c", "d")]),
+        seen=st.sampled_from([(), ("a",), ("b", "c", "d"), None]),
     ),
     max_size=12,
 )

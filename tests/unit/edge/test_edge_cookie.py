@@ -6,6 +6,7 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from contracts.codec import encode_cbor
 from contracts.visitor_state import CapCount, Consent, VisitorState
@@ -212,14 +213,38 @@ def test_any_state_fits_into_a_browser_and_loses_the_same_parts(state: VisitorSt
     assert opened.folds.items() <= state.folds.items()
 
 
+def test_eviction_takes_no_more_than_it_must_and_asks_few_times() -> None:
+    """What a page says was shown becomes counters: their number must not become work."""
+    sealed_count = 0
+
+    def nonce() -> bytes:
+        nonlocal sealed_count
+        sealed_count += 1
+        return b"n" * 12
+
+    jar = CookieJar("k1", {"k1": KEY}, new_nonce=nonce)
+    caps = {"cap": {f"item-{n:04}": CapCount(count=1, since=NOW + n) for n in range(4000)}}
+    state = VisitorState(visitor="v", seen_at=NOW, caps=caps)
+    sealed = jar.seal(state)
+    assert sealed_count < 20
+    opened = jar.open(header_of(sealed), NOW)
+    assert opened is not None
+    one_more = {f"item-{n:04}": caps["cap"][f"item-{n:04}"] for n in range(4000 - len(opened.caps["cap"]) - 1, 4000)}
+    sealed_count = 0
+    jar.seal(replace(state, caps={"cap": one_more}))
+    assert sealed_count > 1, "it does not fit"
+
+
 def test_eviction_takes_event_hashes_first_then_the_oldest_caps_then_the_largest_folds() -> None:
-    caps = {"cap": {f"item-{n:03}": CapCount(count=1, since=NOW + n) for n in range(100)}}
+    slot = {"*": CapCount(count=9, since=NOW - 1)}
+    caps = {"cap": {f"item-{n:03}": CapCount(count=1, since=NOW + n) for n in range(100)}, "slot": slot}
     folds = {"small": ("x",), "large": tuple("y" * 30 for _ in range(20))}
     state = VisitorState(visitor="v", seen_at=NOW, caps=caps, folds=folds, recent_events=tuple(range(40)))
     opened = JAR.open(header_of(JAR.seal(state)), NOW)
     assert opened is not None
     assert opened.recent_events == ()
     assert opened.folds == folds
+    assert opened.caps["slot"] == slot, "one counter that stands for all items"
     kept = sorted(opened.caps["cap"])
     assert 0 < len(kept) < 100
     assert kept == sorted(caps["cap"])[-len(kept) :]

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from contracts.bundle import Bundle
-from contracts.slots import Cap, CapWindow
+from contracts.slots import Cap, CapPer, CapWindow
 from contracts.visitor_state import CapCount, Consent, VisitorState
 from edge.visits import MAX_RECENT, begun, chosen, exposed, exposures, folded, has_seen, permitted, resumed
 from engine import folds
@@ -106,6 +106,12 @@ def test_a_visit_cap_counts_as_long_as_the_visit() -> None:
     assert exposures(state, [PER_VISIT], NOW + 300 * DAY) == {"visit": {"x": 1}}
     assert exposed(STATE, [], ("x",), NOW) == STATE
     assert exposed(STATE, [PER_VISIT], (), NOW).caps == {}
+
+
+def test_an_exposure_of_nobody_knows_what_counts_for_the_slot_alone() -> None:
+    per_slot = replace(DAILY, name="slot", per=CapPer.SLOT)
+    state = exposed(exposed(STATE, [DAILY, per_slot], ("x", "y"), NOW), [DAILY, per_slot], None, NOW)
+    assert exposures(state, [DAILY, per_slot], NOW) == {"daily": {"x": 1, "y": 1}, "slot": {"*": 2}}
 
 
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 3 * DAY)), max_size=20))

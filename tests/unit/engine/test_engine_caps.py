@@ -30,8 +30,15 @@ FRESH = RecencyCap(name="c", apart_s=3600, is_synced=True)
 VARIED = RecencyCap(name="c", apart=2)
 SYNCED: tuple[AnyCap, ...] = (DAILY, WEEKLY, PER_SLOT, FRESH)
 
+UNKNOWN = "?"  # an exposure of which nobody knows the items
 Stream = list[tuple[str, int]]
-STREAM = st.lists(st.tuples(st.sampled_from(["a", "b", "ab", "cab", ""]), st.integers(0, DAY // 2)), max_size=25)
+STREAM = st.lists(
+    st.tuples(st.sampled_from(["a", "b", "ab", "cab", "", UNKNOWN]), st.integers(0, DAY // 2)), max_size=25
+)
+
+
+def items_of(text: str) -> tuple[str, ...] | None:
+    return None if text == UNKNOWN else tuple(text)
 
 
 def after(cap: AnyCap, stream: Stream) -> tuple[dict[str, CapCount], int]:
@@ -40,7 +47,7 @@ def after(cap: AnyCap, stream: Stream) -> tuple[dict[str, CapCount], int]:
     now = NOW
     for items, gap in stream:
         now += gap
-        counts = met(cap, counts, tuple(items), now)
+        counts = met(cap, counts, items_of(items), now)
     return counts, now
 
 
@@ -93,6 +100,20 @@ def test_a_cap_per_slot_counts_exposures_not_items() -> None:
     assert seen(PER_SLOT, [("abc", 0), ("", 0), ("a", 0)]) == {"*": 2}
 
 
+def test_an_exposure_of_unknown_items_counts_for_the_slot_and_for_no_item() -> None:
+    assert seen(PER_SLOT, [("abc", 0), (UNKNOWN, 0)]) == {"*": 2}
+    assert seen(DAILY, [("ab", 0), (UNKNOWN, 0)]) == {"a": 1, "b": 1}
+    assert seen(VARIED, [("a", 0), (UNKNOWN, 0), (UNKNOWN, 0)]) == {"a": 1}, "it lets nothing come again sooner"
+    assert seen(replace(VARIED, per=CapPer.SLOT), [(UNKNOWN, 0)]) == {"*": 1}
+
+
+@pytest.mark.parametrize("cap", [DAILY, FRESH, VARIED], ids=["frequency", "recency", "apart"])
+def test_a_cap_keeps_the_newest_of_items_without_end(cap: AnyCap) -> None:
+    counts = met(cap, met(cap, {}, ("old",), NOW), [f"i{number}" for number in range(5000)], NOW + 1)
+    assert len(counts) == 200
+    assert "old" not in counts
+
+
 def test_recency_runs_from_the_last_exposure() -> None:
     hour = 3600 * SECOND
     assert seen(FRESH, [("a", 0), ("a", hour // 2)], later=hour - 1) == {"a": 1}
@@ -115,7 +136,9 @@ def test_no_count_exceeds_what_was_met_and_counters_that_are_over_are_gone(
 ) -> None:
     counts, now = after(cap, stream)
     total = Counter(
-        key for items, _ in stream for key in (set(items) if cap.per is CapPer.ITEM else {"*"} if items else ())
+        key
+        for items, _ in stream
+        for key in (set(items_of(items) or ()) if cap.per is CapPer.ITEM else {"*"} if items else ())
     )
     assert all(count <= total[key] for key, count in counting(cap, counts, now + later).items())
     assert set(met(cap, counts, (), now + later)) == set(counting(cap, counts, now + later))
@@ -130,7 +153,7 @@ def test_cookie_and_origin_count_alike(cap: AnyCap, stream: Stream, later: int) 
     for items, gap in stream:
         now += gap
         for name in ("other", "shelf"):
-            event = FoldEvent("exposure", now, slot=name, seen=tuple(items if name == "shelf" else "abc"))
+            event = FoldEvent("exposure", now, slot=name, seen=items_of(items if name == "shelf" else "abc"))
             states = folds.advance([spec], states, event)
     told = folds.read([spec], states, now)["cap:c"]
     loaded = shop(cap).load()
