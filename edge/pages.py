@@ -82,7 +82,7 @@ def decide_page(node: Node, live: Live, caller: Caller, ask: PageAsk, arrival: A
     started_s = clock()
     timely = decide_in_time(live.loaded, request, live.snapshot, node.controls.current, deadline, clock)
     ended_s = clock()
-    node.telemetry.decided(timely.decisions, ended_s - arrival.at_s, timely.bugs)
+    node.telemetry.decided(timely.decisions, ended_s - arrival.at_s, timely.bugs, is_qa=request.qa is not None)
     record = record_of(node, live, timely)
     known = known_visitors(live.loaded, live.snapshot)
     node.recent.add(record, known.of(timely.request.units.get("visitor")))

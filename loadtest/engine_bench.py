@@ -12,7 +12,7 @@ import tempfile
 import time
 import tracemalloc
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,6 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from contracts.codec import encode
 from contracts.controls import Controls
 from contracts.decision import DecisionRequest, Decisions, Stage
 from contracts.record import RECORD_FORMAT, DecisionRecord
@@ -43,6 +42,7 @@ T = TypeVar("T")
 WARM_UP = 3
 MOST = {"50": 1.35, "200": 1.2}
 MOST_RETRIEVE_US = 100.0
+PEAK_BYTES, KEPT_BYTES = (160_000, 4_000), (8_000, 250)  # of one decision at most: fixed, and for each candidate
 _NO_CONTROLS = Controls()
 _ROWS = (
     ("gate, assign, eligible", ""),
@@ -60,13 +60,13 @@ _ROWS = (
 class Timed:
     """The microseconds of everything that was timed, by name; `candidates` are how many were scored.
 
-    `peaks` are the bytes that decisions took while they were made, `kept` those of what they leave behind, encoded.
+    `peak` are the most bytes that a decision took while it was made, `kept` those that its result and trace are.
     """
 
     times_us: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     candidates: list[int] = field(default_factory=list)
-    peaks: list[int] = field(default_factory=list)
-    kept: list[int] = field(default_factory=list)
+    peak: int = 0
+    kept: int = 0
 
     def median(self, name: str) -> float:
         """The median, 0 for what was never timed."""
@@ -106,7 +106,9 @@ def main(words: list[str] | None = None) -> int:
         for slot in SLOTS:
             _round(workload, slot, asked[slot], timed[slot] if number >= WARM_UP else Timed())
     for slot, requests in workload.requests.items():
-        _beside(workload, requests, timed[slot])
+        for request in requests:
+            _details(workload, request, timed[slot])
+        timed[slot].peak, timed[slot].kept = memory(workload, requests)
     forest = f"{TREES} trees of {LEAVES} leaves"
     print(f"{options.items:,} items, {forest}, {options.visitors} visitors in turn; medians in us\n")
     print("\n\n".join(table(slot, each) for slot, each in timed.items()))
@@ -168,18 +170,22 @@ def _bare(model: LoadedModel) -> Callable[[NDArray[np.float32]], NDArray[np.floa
     return model.scorer.run
 
 
-def _beside(workload: Workload, requests: Sequence[DecisionRequest], timed: Timed) -> None:
-    """What an operator may ask for afterwards, and the memory that each decision takes, NumPy's arrays included."""
+def memory(workload: Workload, requests: Sequence[DecisionRequest]) -> tuple[int, int]:
+    """The most bytes that one of these decisions takes while it is made, and that one keeps; NumPy's arrays count.
+
+    Each is made once before: what it leaves with the tables is not its own.
+    """
+    peaks, kept = [], []
     for request in requests:
-        _details(workload, request, timed)
-    tracemalloc.start()
-    for request in requests:
-        tracemalloc.reset_peak()
-        before, _ = tracemalloc.get_traced_memory()
+        _decided(workload, request)
+        tracemalloc.start()
         made = _decided(workload, request)
-        timed.peaks.append(tracemalloc.get_traced_memory()[1] - before)
-        timed.kept.append(len(encode(made)))
-    tracemalloc.stop()
+        now, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        del made  # it had to stay until now
+        peaks.append(peak)
+        kept.append(now)
+    return max(peaks), max(kept)
 
 
 def _decided(workload: Workload, request: DecisionRequest) -> Decisions:
@@ -217,16 +223,16 @@ def table(name: str, timed: Timed) -> str:
     lines.append(f"  {'without retrieve / bare':<28}{ratio:>8.2f}x  {_verdict(ratio, most, 'x')}")
     lines.append(f"  {'retrieve':<28}{found:>9.1f}  {_verdict(found, MOST_RETRIEVE_US, ' us')}")
     kinds = [key for key in timed.times_us if key.startswith("generator ")]
-    lines += _not_waited_for(timed)
+    lines.append(f"  {'details, when asked for':<28}{timed.median('details'):>9.1f}  no decision waits for them")
+    lines += _memory_lines(timed, SLOTS[name].cap)
     return "\n".join([*lines, *(f"    {key.removeprefix('generator '):<26}{timed.median(key):>9.1f}" for key in kinds)])
 
 
-def _not_waited_for(timed: Timed) -> list[str]:
-    peak, kept = np.max(timed.peaks) / 1000, np.max(timed.kept) / 1000
-    return [
-        f"  {'details, when asked for':<28}{timed.median('details'):>9.1f}  of its answer; no decision waits for it",
-        f"  {'memory':<28}{peak:>9.1f}  kB at most while deciding, {kept:.1f} kB of result and trace",
-    ]
+def _memory_lines(timed: Timed, candidates: int) -> Iterator[str]:
+    told = (("kB while deciding", timed.peak, PEAK_BYTES), ("kB of result and trace", timed.kept, KEPT_BYTES))
+    for what, taken, (fixed, each) in told:
+        verdict = _verdict(taken / 1000, (fixed + each * candidates) / 1000, " kB")
+        yield f"  {what:<28}{taken / 1000:>9.1f}  {verdict}"
 
 
 def _verdict(value: float, most: float, unit: str) -> str:

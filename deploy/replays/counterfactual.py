@@ -2,6 +2,7 @@
 
 Each request is decided again with everything it had then, by the other bundle. Draws use the recorded seeds, so chance
 alone changes nothing. What the other bundle reads and the record does not hold reads as absent; the report names it.
+Requests with a QA token are left out: what they met is no shopper's.
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,6 +21,8 @@ from engine.hashing import content_digest
 from engine.loaded import LoadedBundle
 from engine.snapshot import VISITOR
 
+QA = "asked with a QA token, which counts for nobody"
+
 
 class Counterfactual:
     """Decides a recording again by another bundle, part by part. `known` are the records' own bundles, if given."""
@@ -36,7 +39,7 @@ class Counterfactual:
         """Takes a part's deltas in and decides its records again; `first_number` is the first record's."""
         self._catalogs.add(part.epoch, part.deltas)
         for number, record in enumerate(part.records, first_number):
-            if why := obstacle(record) or self._decide(number, record):
+            if why := _unmeasured(record) or obstacle(record) or self._decide(number, record):
                 self.tally.skipped[why] += 1
 
     def result(self) -> Tally:
@@ -129,6 +132,10 @@ class Counterfactual:
         own = self._known.get(record.revision)
         if own is not None:
             self.tally.unrecorded |= _features(self._other.schema) - _features(own.schema)
+
+
+def _unmeasured(record: DecisionRecord) -> str:
+    return "" if record.request.qa is None else QA
 
 
 def _example(number: int, was: Made, now: Made, stage: str, detail: str) -> Example:

@@ -19,6 +19,7 @@ from contracts.bundle import Bundle
 from contracts.experiments import ExperimentSpec
 from contracts.features import FeatureSchema, FeatureSpec, FeatureValue, FoldSpec, Root, ValueType
 from contracts.record import DecisionRecord
+from contracts.slots import SlotSet
 from contracts.visitor_state import VisitorState
 from edge.activation import Live
 from edge.spool import Kind
@@ -32,7 +33,8 @@ STATES: dict[str, dict[str, object] | None] = {
     "no choice yet": None,
     "granted all before": {},
     "granted all": {"granted": list(ALL)},
-    "granted one purpose": {"granted": ["statistics"]},
+    "granted statistics": {"granted": ["statistics"]},
+    "granted personalisation": {"granted": ["personalisation"]},
     "granted nothing": {"granted": []},
     "opted out": {"opted_out": True},
 }
@@ -53,6 +55,7 @@ EXTRA = (
     ),
 )
 ZIP = "10115"
+SHOWN = ("hero", "for-you", "delivery")
 VALUES = {"affinity": {"green": 1.0}, "orders": 4, "segment": "loyal", "income": 50_000}
 
 
@@ -88,15 +91,18 @@ HEADINGS = {
     "masked": "masked in records",
     "assigned": "in experiments",
     "propensities": "propensities logged",
-    "causes": "tier and cause of `hero`, `delivery`",
+    "causes": "tier and cause of `hero`, `for-you`, `delivery`",
 }
 
 
 def bundle_of(tea: Bundle) -> Bundle:
-    """The tea shop with a second purpose, which no slot requires, and features for it; nobody is held out."""
+    """The tea shop with a second purpose, features for it and a shelf that needs both; nobody is held out."""
     schema = tea.read("schema", FeatureSchema)
     features = (*schema.features, *EXTRA)
+    shop = tea.read("slots", SlotSet)
+    slots = tuple(replace(slot, purposes=ALL) if slot.name == "for-you" else slot for slot in shop.slots)
     bundle = with_section(tea, "schema", replace(schema, purposes=ALL, features=features))
+    bundle = with_section(bundle, "slots", replace(shop, slots=slots))
     return with_section(bundle, "experiments", replace(tea.read("experiments", ExperimentSpec), holdouts=()))
 
 
@@ -209,7 +215,7 @@ class Browser:
             masked=listed(record.masked),
             assigned="yes" if record.result.assignments else "no",
             propensities="yes" if any(each.propensity is not None for each in slots.values()) else "no",
-            causes=", ".join(f"{slots[name].tier} {slots[name].cause or ''}".strip() for name in ("hero", "delivery")),
+            causes=", ".join(f"{slots[name].tier} {slots[name].cause or ''}".strip() for name in SHOWN),
         )
         await self.client.aclose()
         self.edge.origin.events.clear()
@@ -248,7 +254,8 @@ choice (`granted all before`: makes none now), sends the signals, opens the page
 
 """
 _TAIL = """
-- `personalisation` is the purpose that `hero` requires, `statistics` one that no slot requires; `delivery` needs none.
+- `hero` requires the purpose `personalisation`, `delivery` none. `for-you` requires two, and is plain unless both are
+  granted.
 - What is not granted is not looked up: the feature reads as its default, and without any grant nobody is asked for.
 - Sec-GPC, opting out and being a bot grant nothing, whatever was chosen; a bot is told by its User-Agent.
 - A cookie from before stays in the browser under Sec-GPC, unread but for the choice, and is not renewed.

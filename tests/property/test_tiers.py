@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import pytest
-from builders import NOW, PERSONAL, Shop, model, request, slot
+from builders import GREEDY, NOW, PERSONAL, Shop, model, request, slot
 from graphs import weighed
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -39,7 +39,7 @@ def shop(share: float = 0.0, fallbacks: tuple[str, ...] = NAMES) -> LoadedBundle
     common: dict[str, object] = {"guards": ("cheap",), "caps": (CAP,), "policy": EPSILON}
     capless = {**common, "caps": ()}
     slots = (
-        slot("first", model="m", **common),
+        slot("first", model="m", shadow=GREEDY, **common),
         slot("second", is_deduplicated=True, size=2, use_cases=("offers",), model="m", boosts=("old",), **capless),
         slot("third", kind="choice", model="refuses", purposes=(PERSONAL,), **capless),
         slot("fourth", eligible="is_member", score=None, model="m", **capless),
@@ -188,15 +188,24 @@ class Stalling:
 
 
 SECONDS = st.sampled_from([0.0, 0.001, 0.004, 0.03, 0.5])
-STAGES = ("check_eligible", "retrieve", "guard", "score", "rerank", "explore", "render")
-UNHURRIED = ("check_eligible", "guard", "render")  # what precomputed answers go through too
+UNHURRIED = ("refusal", "check_eligible", "look_up", "guard", "render")  # what precomputed answers go through too
+HURRIED = {  # all else, and where time is asked for next
+    "scope_of": Stage.RETRIEVE,
+    "assign": Stage.RETRIEVE,
+    "retrieve": Stage.SCORE,
+    "score": Stage.RERANK,
+    "rerank": Stage.EXPLORE,
+    "explore": Stage.RENDER,
+    "shadow": Stage.RENDER,
+}
+STAGES = (*HURRIED, *UNHURRIED)
 STEPS = (  # what runs between two checks
-    ("check_eligible", "retrieve", "guard"),
+    ("scope_of", "assign", "refusal", "check_eligible"),
+    ("retrieve", "guard"),
     ("score",),
-    ("rerank", "check_eligible"),
-    ("explore",),
-    ("render", "check_eligible"),
-    ("check_eligible", "rerank", "explore", "render"),  # tier `rules`, once tier `model` has failed
+    ("rerank", "check_eligible"),  # of tier `rules`, once tier `model` has failed
+    ("explore", "shadow"),
+    ("render", "refusal", "check_eligible"),  # of the next slot
 )
 
 
@@ -213,6 +222,13 @@ def stalled(seconds: dict[str, float], lateness_s: float = 0.0) -> tuple[Stallin
     return stalling, timely.decisions
 
 
+def slots_left(result: Decisions) -> int:
+    """The slot in which time ran out and those after it: all of a page that was out of time when it came in."""
+    late = [each.slot for each in result.decisions if each.cause in (Cause.LATE, Cause.OVERLOAD)]
+    assert result.timed_out_at is None or late[0] == result.timed_out_at.slot
+    return len(NAMES) - NAMES.index(late[0]) if late else 0
+
+
 @settings(deadline=None, max_examples=100)
 @given(seconds=st.fixed_dictionaries(dict.fromkeys(STAGES, SECONDS)), lateness_s=st.sampled_from([0.0, 0.01, 0.1]))
 def test_after_the_budget_only_precomputed_answers_are_guarded_and_rendered(
@@ -220,36 +236,49 @@ def test_after_the_budget_only_precomputed_answers_are_guarded_and_rendered(
 ) -> None:
     stalling, result = stalled(seconds, lateness_s)
     assert len(result.decisions) == len(NAMES)
-    left_s = BUDGET_S - lateness_s
+    left_s = max(BUDGET_S - lateness_s, 0.0)
     longest_s = max(sum(seconds[name] for name in step) for step in STEPS)
     begun_late = [name for name, at_s in stalling.calls if at_s > left_s + longest_s]
     assert set(begun_late) <= set(UNHURRIED)
-    rest_s = sum(seconds[name] for name, at_s in stalling.calls if name in UNHURRIED and at_s > left_s)
-    assert stalling.now_s <= max(left_s, 0.0) + longest_s + rest_s + 1e-9
+    rest_s = slots_left(result) * sum(seconds[name] for name in UNHURRIED)
+    assert stalling.now_s <= left_s + longest_s + rest_s + 1e-9
 
 
-@pytest.mark.parametrize("stage", [name for name in STAGES if name not in UNHURRIED])
+@pytest.mark.parametrize("stage", HURRIED)
 @pytest.mark.parametrize("stall_s", [0.021, 0.5, 30.0])
 def test_a_stall_costs_the_budget_and_itself_once(stage: str, stall_s: float) -> None:
     stalling, result = stalled({**dict.fromkeys(STAGES, 0.0), stage: stall_s})
     assert stalling.now_s == stall_s <= BUDGET_S + stall_s
     assert {each.cause for each in result.decisions} == {Cause.LATE}
-    assert all(each.answer for each in result.decisions)
-    before = {"retrieve": Stage.SCORE, "score": Stage.RERANK, "rerank": Stage.EXPLORE, "explore": Stage.RENDER}
-    assert result.timed_out_at == TimeOut(slot="first", stage=before[stage])
+    assert all(each.answer and each.tier is Tier.FALLBACK for each in result.decisions)
+    assert result.timed_out_at == TimeOut(slot="first", stage=HURRIED[stage])
 
 
-@pytest.mark.parametrize("stage", UNHURRIED)
-def test_a_stall_of_what_always_runs_is_paid_once_per_slot(stage: str) -> None:
+@pytest.mark.parametrize(
+    ("stage", "in_time"), [("refusal", 0), ("check_eligible", 0), ("guard", 0), ("render", 1), ("look_up", 4)]
+)
+def test_a_stall_of_what_always_runs_makes_the_slots_after_it_late(stage: str, in_time: int) -> None:
     stalling, result = stalled({**dict.fromkeys(STAGES, 0.0), stage: 0.021})
     times = sum(name == stage for name, _ in stalling.calls)
     assert stalling.now_s == pytest.approx(0.021 * times)
     assert times <= 2 * len(NAMES)
     assert all(each.answer for each in result.decisions)
+    assert Cause.LATE not in [each.cause for each in result.decisions[:in_time]]
+    assert {(each.tier, each.cause) for each in result.decisions[in_time:]} <= {(Tier.FALLBACK, Cause.LATE)}
+
+
+@pytest.mark.parametrize("stage", UNHURRIED)
+@pytest.mark.parametrize("stall_s", [0.021, 30.0])
+def test_a_stall_of_what_always_runs_is_paid_once_per_slot(stage: str, stall_s: float) -> None:
+    stalling, result = stalled({**dict.fromkeys(STAGES, 0.0), stage: stall_s}, lateness_s=5.0)
+    assert [name for name, _ in stalling.calls].count(stage) == len(NAMES)
+    assert stalling.now_s == len(NAMES) * stall_s
+    assert all(each.answer for each in result.decisions)
+    assert {(each.tier, each.cause) for each in result.decisions} == {(Tier.FALLBACK, Cause.OVERLOAD)}
 
 
 def test_a_late_loop_leaves_no_time_and_still_gives_guarded_answers() -> None:
     stalling, result = stalled(dict.fromkeys(STAGES, 0.001), lateness_s=5.0)
     assert {each.cause for each in result.decisions} == {Cause.OVERLOAD}
-    assert {name for name, _ in stalling.calls} == set(UNHURRIED)
+    assert {name for name, _ in stalling.calls} == {"scope_of", "assign", *UNHURRIED}
     assert all(each.tier is Tier.FALLBACK and "e" not in each.answer for each in result.decisions)

@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
-from simulator import START_US, SimulatedEdge, event, play, until
+from simulator import START_US, RunningEdge, SimulatedEdge, event, play, until
 
 from contracts.bundle import Bundle, SectionRef, digest, section_file
 from contracts.codec import encode
 from contracts.controls import Controls
 from edge.registry import Registry
 from edge.spool import Kind
+
+DAY_S = 24 * 3600
 
 
 def other_revision(bundle: Bundle) -> Bundle:
@@ -431,6 +433,41 @@ def test_a_feed_that_is_silent_for_too_long_makes_slots_plain(edge: SimulatedEdg
             assert (stale["tier"], stale["cause"], stale["reason"]) == ("plain", "stale_feed", "STALE")
             await node.turns("features")
             assert (await node.decide(slots=["delivery"])).json()["slots"]["delivery"]["cause"] is None
+
+    play(story)
+
+
+async def cause_of_delivery(node: RunningEdge) -> str | None:
+    cause: str | None = (await node.decide(slots=["delivery"])).json()["slots"]["delivery"]["cause"]
+    return cause
+
+
+def test_a_node_that_never_heard_its_feed_grows_stale_from_its_start(edge: SimulatedEdge) -> None:
+    edge.origin.is_down = True
+
+    async def story() -> None:
+        async with edge.run() as node:
+            await node.turns()
+            edge.time.advance(8 * DAY_S - 1)
+            assert await cause_of_delivery(node) is None
+            edge.time.advance(2)
+            assert await cause_of_delivery(node) == "stale_feed"
+
+    play(story)
+
+
+def test_a_restart_does_not_make_the_feed_younger(edge: SimulatedEdge) -> None:
+    async def story() -> None:
+        async with edge.run() as node:
+            await node.turns()
+        edge.origin.is_down = True
+        edge.time.advance(7 * DAY_S)
+        async with edge.run() as node:
+            await node.turns()
+            edge.time.advance(DAY_S - 1)
+            assert await cause_of_delivery(node) is None
+            edge.time.advance(2)
+            assert await cause_of_delivery(node) == "stale_feed"
 
     play(story)
 

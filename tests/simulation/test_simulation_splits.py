@@ -18,6 +18,7 @@ from contracts.record import DecisionRecord
 from contracts.slots import PolicySpec
 from edge.qa import COOKIE, Token, signed
 from edge.spool import Kind
+from edge.telemetry import DECISIONS, QA_DECISIONS
 from engine.hashing import split
 
 HOUR_US = 3600 * 1_000_000
@@ -163,6 +164,26 @@ def test_a_token_shows_the_arm_or_the_holdout_that_it_names_and_is_flagged(divid
                 sorted(record.request.qa is not None for record in divided.origin.records.values())
                 == [False] + [True] * 6
             )
+
+    play(story)
+
+
+def test_what_a_token_shows_is_left_out_of_what_a_node_counts_of_its_decisions(divided: SimulatedEdge) -> None:
+    async def story() -> None:
+        async with divided.run() as node:
+            await node.turns()
+            free, held = two_groups(node)
+            await group(node, free)
+            for name in (free, held):
+                node.client.cookies.set(COOKIE, token(is_held_out=True), domain="edge.local")
+                await group(node, name)
+            counted = node.node.telemetry
+            slots = len(latest(node).request.slots)
+            assert (counted.total(DECISIONS), counted.total(QA_DECISIONS)) == (slots, 2 * slots)
+            metrics = (await node.client.get("/metrics")).text.splitlines()
+            of_hero = [line for line in metrics if line.startswith("edgewise_decisions_total") and '"hero"' in line]
+            assert of_hero == ['edgewise_decisions_total{slot="hero",tier="model",cause=""} 1']
+            assert 'edgewise_qa_decisions_total{slot="hero",tier="plain",cause="holdout"} 2' in metrics
 
     play(story)
 

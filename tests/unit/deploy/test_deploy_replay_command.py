@@ -10,6 +10,7 @@ from records import DELTAS, record_of
 
 from compiler.build import build
 from contracts.bundle import Bundle, write_file
+from contracts.decision import Override
 from contracts.record import DecisionRecord, Recording
 from deploy.cli import main
 from deploy.publish import publish
@@ -188,3 +189,18 @@ def test_another_bundle_tells_what_would_have_changed(
     assert f"30 page decisions again by {revision[:19]}\n" in printed
     assert f"for-you: {shelf['changed']} of 30 changed\n" in printed
     assert "\n  guard: t-07 was blocked by nothing, now by in_stock\n  now t-07 was blocked by in_stock\n" in printed
+
+
+def test_another_bundle_is_not_judged_by_requests_with_a_qa_token(
+    loaded: LoadedBundle, shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shoppers = [record_of(loaded, number) for number in range(3)]
+    testers = [record_of(loaded, number, qa=Override()) for number in range(3, 15)]
+    file = record_file(shop, "with testers", *shoppers, *testers)
+    assert main(["replay", file, "--with", str(shop / "later.zip"), "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["records"], report["visitors"]["decided"], list(report["skipped"].values())) == (3, 3, [12])
+    assert main(["replay", file, "--with", str(shop / "later.zip")]) == 0
+    assert "\n12 skipped: asked with a QA token, which counts for nobody\n" in capsys.readouterr().out
+    assert main(["replay", file, "--bundle", str(shop / "bundle.zip")]) == 0
+    assert capsys.readouterr().out == "15 of 15 identical\n", "what they met is decided again like all else"

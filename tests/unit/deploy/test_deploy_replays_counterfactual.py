@@ -7,9 +7,10 @@ from msgspec.structs import replace
 from records import DELTAS, record_of, recording
 
 from contracts.bundle import Bundle
+from contracts.decision import Override
 from contracts.features import FeatureSpec, Root, ValueType
 from contracts.record import DecisionRecord
-from deploy.replays.counterfactual import Counterfactual
+from deploy.replays.counterfactual import QA, Counterfactual
 from deploy.replays.counterfactual_text import counterfactual_text
 from deploy.replays.jobs import merged
 from deploy.replays.shifts import CounterfactualReport, Tally
@@ -99,6 +100,20 @@ def test_what_cannot_be_compared_is_skipped_with_its_reason(
         (1, "the record was altered"),
         (1, "masked"),
     ]
+
+
+def test_who_asked_with_a_qa_token_counts_for_nobody(loaded: LoadedBundle) -> None:
+    model = loaded.slots["hero"].model
+    assert model
+    other = changed(loaded, "hero", model=replaced(model, scorer=None))
+    shoppers = [record_of(loaded, 1), record_of(loaded, 3)]
+    testers = [record_of(loaded, 5, qa=Override()), record_of(loaded, 7, qa=Override(arms={"explore-more": "control"}))]
+    masked = sealed(replace(record_of(loaded, 9, qa=Override(is_held_out=True)), masked=("request.zip",)))
+    alone, mixed = told(other, loaded, *shoppers), told(other, loaded, *testers, *shoppers, masked)
+    assert mixed.skipped == {QA: 3}
+    assert (mixed.visitors.decided, mixed.visitors.changed) == (2, 2)
+    assert (mixed.slots, mixed.groups) == (alone.slots, alone.groups)
+    assert f"3 skipped: {QA}\n" in counterfactual_text(mixed)
 
 
 def test_what_was_not_recorded_is_named(loaded: LoadedBundle, records: list[DecisionRecord]) -> None:

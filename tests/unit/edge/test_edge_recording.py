@@ -1,16 +1,36 @@
+"""What a node records of a page is what a replay needs: controls, catalog, whether the engine gave the result."""
+
+from collections.abc import Callable
+
+import pytest
+from simulator import SimulatedEdge, play
+
+import edge.deadline as deadline
 from contracts.bundle import Bundle
-from contracts.decision import DecisionRequest
+from contracts.controls import Controls
+from contracts.decision import Cause, DecisionRequest, Decisions, Tier
 from contracts.features import FeatureValue
+from contracts.record import DecisionRecord, Recording
+from deploy.replays.counterfactual import Counterfactual
+from deploy.replays.replayer import Verdict, replay
 from edge.activation import Live
 from edge.recording import _granted_values
+from edge.spool import Kind
+from engine.decide import decide
 from engine.load import load
+from engine.loaded import LoadedBundle
 from engine.snapshot import Snapshot
 
 NOW = 1_767_600_000_000_000
+KILLED = Controls(sequence=3, killed=("hero",))
 
 
-def test_records_hold_of_the_visitor_only_what_was_granted(tea_bundle: Bundle) -> None:
-    loaded = load(tea_bundle)
+@pytest.fixture(scope="module")
+def loaded(tea_bundle: Bundle) -> LoadedBundle:
+    return load(tea_bundle)
+
+
+def test_records_hold_of_the_visitor_only_what_was_granted(loaded: LoadedBundle) -> None:
     values = {"affinity": FeatureValue(value={"green": 0.7}, as_of=NOW), "undeclared": FeatureValue(value=1, as_of=NOW)}
     live = Live(loaded, Snapshot(loaded.snapshot.tables, {"v": values}))
     request = DecisionRequest(request_id="r", now=NOW, slots=("hero",), units={"visitor": "v"})
@@ -19,3 +39,73 @@ def test_records_hold_of_the_visitor_only_what_was_granted(tea_bundle: Bundle) -
     )
     assert _granted_values(live, request) == {}
     assert _granted_values(live, granted).keys() == {"affinity"}
+
+
+def failing(times: int) -> Callable[..., Decisions]:
+    """The engine, with a bug in its first attempts."""
+    left = iter(range(times))
+
+    def attempt(*given: object) -> Decisions:
+        if next(left, None) is not None:
+            raise ZeroDivisionError("a bug")
+        return decide(*given)  # type: ignore[arg-type]
+
+    return attempt
+
+
+def recorded(edge: SimulatedEdge, patch: pytest.MonkeyPatch, bugs: int = 0) -> Recording:
+    """The page as the origin got it, with the feed that it read; a bundle is live before the engine has bugs."""
+    edge.origin.feeds("teas", "t-01", price=999)
+    edge.origin.current = KILLED
+
+    async def story() -> None:
+        async with edge.run() as node:
+            edge.origin.feeds("visitor", node.node.pseudonym("5"), orders=7, affinity={"green": 0.9})
+            await node.turns()
+            patch.setattr(deadline, "decide", failing(bugs))
+            await node.decide()
+            await node.spooled(Kind.RECORD, 1)
+            await node.turns("uplink")
+
+    play(story)
+    deltas = tuple(delta for delta in edge.origin.deltas if delta.table != "visitor")
+    return Recording(records=tuple(edge.origin.records.values()), deltas=deltas, epoch=edge.origin.epoch)
+
+
+def replayed(recording: Recording, loaded: LoadedBundle) -> tuple[DecisionRecord, Verdict]:
+    (record,), (verdict,) = recording.records, replay([recording], {loaded.revision: loaded})
+    return record, verdict
+
+
+def test_a_page_with_a_killed_slot_is_recorded_with_its_controls_and_catalog(
+    edge: SimulatedEdge, loaded: LoadedBundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recording = recorded(edge, monkeypatch)
+    record, verdict = replayed(recording, loaded)
+    hero, *others = record.result.decisions
+    assert hero.cause is Cause.KILLED
+    assert {each.cause for each in others} == {None}
+    assert (verdict.outcome, verdict.detail) == ("identical", "")
+    assert (record.controls, record.masked) == (KILLED, ())
+    assert record.catalog == loaded.catalog_digests != {}
+    job = Counterfactual(loaded, {loaded.revision: loaded})
+    job.take(recording, 1)
+    told = job.result().report(loaded.revision)
+    assert (told.records, told.visitors.changed, told.tables) == (1, 0, ())
+
+
+def test_a_page_of_the_second_attempt_is_replayed_as_such(
+    edge: SimulatedEdge, loaded: LoadedBundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record, verdict = replayed(recorded(edge, monkeypatch, bugs=1), loaded)
+    assert {each.cause for each in record.result.decisions} == {Cause.KILLED, Cause.INTERNAL_ERROR}
+    assert (record.masked, verdict.outcome, verdict.detail) == ((), "identical", "")
+
+
+def test_a_page_that_met_a_bug_twice_says_that_the_engine_gave_no_result(
+    edge: SimulatedEdge, loaded: LoadedBundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record, verdict = replayed(recorded(edge, monkeypatch, bugs=2), loaded)
+    assert {(each.tier, each.cause) for each in record.result.decisions} == {(Tier.PLAIN, Cause.INTERNAL_ERROR)}
+    assert (record.masked, record.controls, record.catalog) == (("result",), KILLED, loaded.catalog_digests)
+    assert (verdict.outcome, verdict.detail.partition(";")[0]) == ("not replayable", "masked: result")

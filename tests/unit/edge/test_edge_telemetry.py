@@ -2,7 +2,17 @@ from contracts.controls import Controls
 from contracts.decision import Cause, Decision, DecisionRequest, Decisions, Reason, Tier, Trace
 from contracts.features import Cursor
 from contracts.record import DecisionRecord
-from edge.telemetry import DURATION, FEED_POSITION, LATENESS, REQUESTS, UNKNOWN_ITEMS, Recent, Telemetry
+from edge.telemetry import (
+    DECISIONS,
+    DURATION,
+    FEED_POSITION,
+    LATENESS,
+    QA_DECISIONS,
+    REQUESTS,
+    UNKNOWN_ITEMS,
+    Recent,
+    Telemetry,
+)
 from edge.visitor_features import PackedVisitor
 
 
@@ -60,8 +70,8 @@ def test_durations_fall_into_growing_buckets() -> None:
     counted = Telemetry()
     decided = Decisions(decisions=(made("r"), made("r", "offer", Cause.LATE)), traces=())
     for seconds in (0.0001, 0.001, 0.0011, 7.0):
-        counted.decided(decided, seconds, bugs=0)
-    counted.decided(decided, 0.0001, bugs=2)
+        counted.decided(decided, seconds, bugs=0, is_qa=False)
+    counted.decided(decided, 0.0001, bugs=2, is_qa=False)
     lines = counted.exposition({}).splitlines()
     assert f"# TYPE {DURATION.name} histogram" in lines
     buckets = {line.partition(" ")[0]: line.partition(" ")[2] for line in lines if "_bucket" in line}
@@ -74,6 +84,17 @@ def test_durations_fall_into_growing_buckets() -> None:
     assert "edgewise_decide_seconds_sum 7.002300" in lines
     assert "edgewise_engine_bugs_total 2" in lines
     assert 'edgewise_decisions_total{slot="offer",tier="model",cause="late"} 5' in lines
+
+
+def test_what_a_qa_token_is_shown_is_counted_apart() -> None:
+    counted = Telemetry()
+    counted.decided(Decisions(decisions=(made("r"), made("r", "offer")), traces=()), 0.001, bugs=0, is_qa=False)
+    counted.decided(Decisions(decisions=(made("q"),), traces=()), 0.001, bugs=1, is_qa=True)
+    lines = counted.exposition({}).splitlines()
+    assert (counted.total(DECISIONS), counted.total(QA_DECISIONS)) == (2, 1)
+    assert 'edgewise_qa_decisions_total{slot="hero",tier="model",cause=""} 1' in lines
+    assert "edgewise_decide_seconds_count 2" in lines
+    assert "edgewise_engine_bugs_total 1" in lines
 
 
 def test_the_newest_decisions_are_remembered() -> None:

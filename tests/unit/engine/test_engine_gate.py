@@ -1,6 +1,8 @@
-from builders import NOW, PERSONAL, Shop, request
+import pytest
+from builders import FEATURES, NOW, PERSONAL, Shop, request, run, slot
 
-from contracts.features import FeatureValue
+from contracts.decision import Cause
+from contracts.features import FeatureSchema, FeatureValue
 from engine.gate import scope_of
 from engine.snapshot import Snapshot
 
@@ -31,3 +33,13 @@ def test_values_are_those_of_the_visitor() -> None:
     assert (scope.now, scope.visitor, scope.request) == (NOW, values, {"device": "desktop"})
     assert scope_of(request(units={"visitor": "v2"}), snapshot, loaded).visitor == {}
     assert scope_of(request(units={}), snapshot, loaded).visitor == {}
+
+
+@pytest.mark.parametrize("granted", [(), (PERSONAL,), ("statistics",), (PERSONAL, "statistics")])
+def test_a_slot_needs_all_of_its_purposes(granted: tuple[str, ...]) -> None:
+    both = (PERSONAL, "statistics")
+    schema = FeatureSchema(purposes=both, features=FEATURES)
+    loaded = Shop(slots=(slot(purposes=both),), sections={"schema": schema}).load()
+    (made,) = run(loaded, request(granted=granted)).decisions
+    assert made.cause is (None if granted == both else Cause.NO_CONSENT)
+    assert bool(made.answer) is (granted == both)

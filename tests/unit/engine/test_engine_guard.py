@@ -17,6 +17,8 @@ EXPIRING = (
     columns("fruit_or_old", "bool", ("logical_or", "bool", IS_FRUIT, OLD_OK)),
     columns("fruit_or_dead", "bool", ("logical_or", "bool", IS_FRUIT, DEAD_OK)),
     columns("any_or_old", "bool", ("logical_or", "bool", ("greater_int64", "bool", PRICE, const(0)), OLD_OK)),
+    columns("fruit", "bool", IS_FRUIT),
+    columns("fruit_or_old_again", "bool", ("logical_or", "bool", IS_FRUIT, OLD_OK)),
     columns("taste_of_fruit_or_old", "bool", ("conditional", "bool", IS_FRUIT, TASTE_OK, OLD_OK)),
 )
 CAPS = (Cap(name="daily", limit=1, window=CapWindow.DAY), Cap(name="weekly", limit=3, window=CapWindow.WEEK))
@@ -55,9 +57,9 @@ def test_caps_come_last_and_in_order() -> None:
     assert guarded(loaded, **seen) == ("cd", {"e": "cheap", "a": "cap:daily", "b": "cap:weekly"})
 
 
-def expired(name: str, guardrail: str) -> Guarded:
-    """A guardrail over candidates of whom a feature is told that is too old."""
-    loaded = shop("cheap", guardrail)
+def expired(name: str, *guardrails: str) -> Guarded:
+    """Guardrails over candidates of whom a feature is told that is too old."""
+    loaded = shop("cheap", *guardrails)
     everything = batch(loaded)
     scope = Scope(everything.scope.now, frozenset(), {}, {}, {name: FeatureValue(value=1.0, as_of=0)})
     return guard(loaded.slots["shelf"], Batch(scope, everything.table, everything.rows))
@@ -91,3 +93,15 @@ def test_beside_an_expired_feature_other_errors_block_too() -> None:
     guarded = expired("old", "taste_of_fruit_or_old")
     assert guarded.blockers == {"e": "cheap", **dict.fromkeys("abcd", "taste_of_fruit_or_old")}
     assert guarded.expired is not None
+
+
+def test_a_later_guardrail_that_needs_the_feature_no_more_takes_nothing_back() -> None:
+    guarded = expired("old", "fruit_or_old", "fruit_or_old_again")
+    assert guarded.blockers == {"e": "cheap", "b": "fruit_or_old", "c": "fruit_or_old"}
+    assert guarded.expired is not None, "no model decides"
+
+
+def test_what_is_blocked_already_asks_for_no_feature() -> None:
+    guarded = expired("old", "fruit", "fruit_or_old")
+    assert guarded.blockers == {"e": "cheap", "b": "fruit", "c": "fruit"}
+    assert guarded.expired is None, "the model decides"

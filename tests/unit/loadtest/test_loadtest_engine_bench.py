@@ -2,11 +2,12 @@ from pathlib import Path
 
 import pytest
 
+from compiler.reading.slots import _MOST_CANDIDATES
 from contracts.controls import Controls
 from contracts.decision import Tier
 from engine.decide import decide
-from loadtest.engine_bench import Timed, main, table
-from loadtest.engine_sources import SLOTS
+from loadtest.engine_bench import KEPT_BYTES, PEAK_BYTES, Timed, main, memory, table
+from loadtest.engine_sources import SLOTS, Shape
 from loadtest.engine_workload import Workload, make
 
 
@@ -41,14 +42,29 @@ def test_the_breakdown_names_every_stage_and_says_what_was_missed(capsys: pytest
         assert printed.count(f"  {stage}") >= 4
     assert printed.count("at most 1.35x") == printed.count("at most 1.2x") == 2
     assert printed.count("retrieve[3]") == 2
-    assert printed.count(" kB at most while deciding") == printed.count("details, when asked for") == 4
+    assert printed.count("  kB while deciding") == printed.count("  kB of result and trace") == 4
+    assert printed.count("details, when asked for") == 4
 
 
 def test_a_target_is_met_or_missed() -> None:
-    timed = Timed(candidates=[40, 42], peaks=[9000, 8000], kept=[1500])
+    timed = Timed(candidates=[40, 42], peak=400_000, kept=23_000)
     timed.times_us.update({"whole": [200.0, 300.0], "bare": [150.0], "retrieve alone": [50.0]})
     assert "41 candidates scored, of at most 60 retrieved" in table("plain-50", timed)
     assert "    1.33x  at most 1.35x: met" in table("plain-50", timed)
-    assert "9.0  kB at most while deciding, 1.5 kB of result" in table("plain-50", timed)
-    timed.times_us["bare"] = [100.0]
+    assert "kB while deciding               400.0  at most 400 kB: met" in table("plain-50", timed)
+    assert "kB of result and trace           23.0  at most 23 kB: met" in table("plain-50", timed)
+    timed.times_us["bare"], timed.peak, timed.kept = [100.0], 400_200, 23_100
+    assert "kB while deciding               400.2  at most 400 kB: MISSED" in table("plain-50", timed)
+    assert "kB of result and trace           23.1  at most 23 kB: MISSED" in table("plain-50", timed)
     assert "    2.00x  at most 1.35x: MISSED" in table("plain-50", timed)
+
+
+def test_the_memory_of_a_decision_is_bounded_by_its_candidates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    everything = '[[retrieve]]\ngenerator = "pool"\n'
+    monkeypatch.setitem(SLOTS, "largest", Shape(_MOST_CANDIDATES, "buys", guards=8, boosts=2, more=everything))
+    workload = make(tmp_path, 2, _MOST_CANDIDATES + 10)
+    for name, requests in workload.requests.items():
+        peak, kept = memory(workload, requests)
+        cap = SLOTS[name].cap
+        assert 0 < kept <= KEPT_BYTES[0] + KEPT_BYTES[1] * cap, name
+        assert 0 < peak <= PEAK_BYTES[0] + PEAK_BYTES[1] * cap, name
