@@ -4,10 +4,45 @@ Read by `edgewise explain` and the trace endpoint. Statuses are the names of `co
 for what the record does not hold.
 """
 
+from enum import StrEnum
+
 from contracts.codec import Contract
 from contracts.features import Value
 
 MASKED = "MASKED"
+
+
+class Absence(StrEnum):
+    """Why an item is not in an answer. Without its reason it moves on: to another one, or into the answer.
+
+    `unknown`: the slot's table has no such item. `blocked`: by its first blocker, a guardrail or a cap. `held_out`: it
+    would be there, were the visitor not held out. `plain`: the slot has plain content. `precomputed`: a precomputed
+    answer without it stands in. `not_retrieved`: by no generator. `cut`: by the slot's `cap_candidates`. `taken`: an
+    earlier slot of the page shows it. `diversity`: others have all positions of its kind. `pinned`: a pin has its
+    place. `outranked`: fewer positions than it ranks. `not_drawn`: the policy drew others, it had a chance.
+    `no_chance`: the policy gave it none.
+    """
+
+    UNKNOWN = "unknown"
+    BLOCKED = "blocked"
+    HELD_OUT = "held_out"
+    PLAIN = "plain"
+    PRECOMPUTED = "precomputed"
+    NOT_RETRIEVED = "not_retrieved"
+    CUT = "cut"
+    TAKEN = "taken"
+    DIVERSITY = "diversity"
+    PINNED = "pinned"
+    OUTRANKED = "outranked"
+    NOT_DRAWN = "not_drawn"
+    NO_CHANCE = "no_chance"
+
+
+class Absent(Contract, frozen=True):
+    """Why an item is not in an answer; `told` goes on after its id."""
+
+    reason: Absence
+    told: str
 
 
 class FeatureReading(Contract, frozen=True):
@@ -40,7 +75,8 @@ class CandidateDetails(Contract, frozen=True):
     """One candidate, from its first blocker to its draw.
 
     `score`, `terms` (of the objective, and boosts) and `value` stand in the trace; `position` counts from 1 where it is
-    in the answer, with the propensity of that draw. `models` are computed again from the record.
+    in the answer, with the propensity of that draw. `models` are computed again from the record, and so is `absent`:
+    None where the item is shown, and where what decided cannot be asked again.
     """
 
     item: str
@@ -51,6 +87,7 @@ class CandidateDetails(Contract, frozen=True):
     position: int | None = None
     propensity: float | None = None
     models: tuple[ModelReading, ...] = ()
+    absent: Absent | None = None
 
 
 class Details(Contract, frozen=True):
@@ -65,3 +102,7 @@ class Details(Contract, frozen=True):
     features: tuple[FeatureReading, ...]
     candidates: tuple[CandidateDetails, ...]
     is_same: bool | None = None
+
+    def absent(self, item: str) -> Absent | None:
+        """Why one of these candidates is not in the answer, as far as that was found."""
+        return next((each.absent for each in self.candidates if each.item == item), None)

@@ -98,6 +98,11 @@ def lines(first: str, second: str) -> Raw:
     return Raw(f"{escape(first)}<small>{escape(second)}</small>")
 
 
+def below(first: Raw, second: str) -> Raw:
+    """A cell's first line, made here, and a small one."""
+    return Raw(f"{first.text}<small>{escape(second)}</small>")
+
+
 def code(text: str) -> Raw:
     """A name of the bundle's or the engine's."""
     return Raw(f"<code>{escape(text)}</code>")

@@ -13,27 +13,30 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
+import msgspec
 from playwright.sync_api import Browser, sync_playwright
 
 from compiler.build import build
-from contracts.bundle import write_file
+from contracts.bundle import Bundle, write_file
 from deploy.catching_up import wait_for_feed
 from deploy.processes import Child, start, stop, wait_until_ready
 from deploy.publish import publish
 from deploy.secrets import ensure_secrets
-from docs import picture_cards, picture_scenes
+from docs import picture_cards, picture_operations, picture_scenes
 from docs.picture_scenes import Shop
 
 ROOT = Path(__file__).parents[1]
 STOREFRONT, IMAGES, PAGE = ROOT / "bundles/storefront", ROOT / "docs/images", ROOT / "docs/storefront.md"
-NOW, WEEK = "2017-11-20T14:00:00Z", "2017-11-20T05:00:00Z"
+NOW, WEEK, LATER = "2017-11-20T14:00:00Z", "2017-11-20T05:00:00Z", "2017-12-06T14:00:00Z"
 BROWSER_ARGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-EDGE = ["edge", "--dev", "--now", NOW, "--site", str(STOREFRONT / "site")]
+EDGE = ["edge", "--dev", "--site", str(STOREFRONT / "site")]
 PATIENCE_MS = 5000.0  # the machine that makes pictures may be busy
 HASTE_MS = 0.01  # a budget that is spent before the first check
+SILENCE_S = 1  # instead of the bundle's eight days, which nobody waits for
 CARD_WIDTH, QUALITY = 980, 78
 OTHER_FLOOR = ("item.cost * 105", "item.cost * 140")
 KEPT_LINES = 6
@@ -42,7 +45,7 @@ KEPT_LINES = 6
 def main() -> None:
     """Writes docs/images and the text blocks of the page."""
     parser = argparse.ArgumentParser("docs.pictures", description="Makes the pictures of docs/storefront.md.")
-    parser.add_argument("--port", type=int, default=8340, help="this port and the next two are used")
+    parser.add_argument("--port", type=int, default=8340, help="this port and the next four are used")
     parser.add_argument("--only", default="", help="make only the pictures whose name begins so")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch, running(Path(scratch), options.port) as shop:
@@ -54,30 +57,45 @@ def main() -> None:
 
 @contextmanager
 def running(scratch: Path, port: int) -> Iterator[Shop]:
-    """The shop with an edge that always has time, and beside it one that never has."""
-    addresses = [f"http://127.0.0.1:{port + step}" for step in range(3)]
-    edge, origin, hasty = addresses
+    """The shop with an edge that always has time, and beside it those that a scene needs."""
+    names = ("edge", "origin", "hasty", "later", "silent")
+    at = {name: f"http://127.0.0.1:{port + step}" for step, name in enumerate(names)}
     secrets = ensure_secrets(scratch / "secrets.json")
     bundle = build(STOREFRONT).bundle
     (scratch / "bundle.zip").write_bytes(write_file(bundle))
     publish(bundle, scratch / "registry", note="pictures", now=1)
-    programs = {
-        "origin": ["origin", "--bundle", str(scratch / "bundle.zip"), "--publish", WEEK],
-        "edge": [*EDGE, "--registry", str(scratch / "registry"), "--origin", origin, "--budget-ms", str(PATIENCE_MS)],
-        "hasty": [*EDGE, "--registry", str(scratch / "registry"), "--origin", origin, "--budget-ms", str(HASTE_MS)],
-    }
-    programs["origin"] += ["--batch", str(STOREFRONT / "batch.py"), "--history", str(STOREFRONT / "data/history")]
+    publish(_impatient(bundle), scratch / "impatient", note="pictures", now=1)
     children: list[Child] = []
     try:
-        for name, address in zip(programs, (origin, edge, hasty), strict=True):
-            where = ["--secrets", str(secrets), "--state", str(scratch / name), "--port", address.rpartition(":")[2]]
-            children.append(start(name, [*programs[name], *where], f"{address}/readyz"))
+        for name, words in _programs(scratch, at["origin"]).items():
+            where = ["--secrets", str(secrets), "--state", str(scratch / name), "--port", at[name].rpartition(":")[2]]
+            children.append(start(name, [*words, *where], f"{at[name]}/readyz"))
             wait_until_ready(children)
-        for node in (edge, hasty):
-            wait_for_feed(origin, node)
-        yield Shop(edge, hasty, origin, scratch / "registry", STOREFRONT)
+        for name in ("edge", "hasty", "later", "silent"):
+            wait_for_feed(at["origin"], at[name])
+        yield Shop(**at, secrets=secrets, registry=scratch / "registry", folder=STOREFRONT)
     finally:
         stop(children)
+
+
+def _programs(scratch: Path, origin: str) -> dict[str, list[str]]:
+    """The words that start each program, the origin first."""
+    batch = ["--batch", str(STOREFRONT / "batch.py"), "--history", str(STOREFRONT / "data/history")]
+    edge = [*EDGE, "--origin", origin, "--registry", str(scratch / "registry")]
+    impatient = [*EDGE, "--origin", origin, "--registry", str(scratch / "impatient")]
+    patient = ["--budget-ms", str(PATIENCE_MS)]
+    return {
+        "origin": ["origin", "--bundle", str(scratch / "bundle.zip"), "--publish", WEEK, *batch],
+        "edge": [*edge, *patient, "--now", NOW],
+        "hasty": [*edge, "--budget-ms", str(HASTE_MS), "--now", NOW],
+        "later": [*edge, *patient, "--now", LATER],
+        "silent": [*impatient, *patient, "--now", NOW],
+    }
+
+
+def _impatient(bundle: Bundle) -> Bundle:
+    """The same bundle for a node that takes the time between two answers of its feed for silence."""
+    return replace(bundle, manifest=msgspec.structs.replace(bundle.manifest, max_staleness_s=SILENCE_S))
 
 
 @contextmanager
@@ -98,7 +116,7 @@ def paint(shop: Shop, chromium: Browser, only: str) -> None:
                 (IMAGES / f"{name}.jpg").write_bytes(next(iter(shown.values())))
             else:
                 painted(chromium, picture_cards.side_by_side(shown), IMAGES / f"{name}.jpg", 1320, 1.0)
-    for name, scene in picture_scenes.CARDS.items():
+    for name, scene in (picture_scenes.CARDS | picture_operations.CARDS).items():
         if name.startswith(only):
             painted(chromium, scene(shop), IMAGES / f"{name}.png", CARD_WIDTH, 1.25)
 

@@ -58,13 +58,15 @@ async def trace(node: Node, scope: Scope, receive: Receive, send: Send) -> int:
     page, decision, steps = _found(node, scope)
     record = page.record()
     item = wire.query_values(scope).get("item")
+    found = _details(node.in_use(), record, Made(decision, steps), item)
+    absent = None if found is None or item is None else found.absent(item)
     told = TraceAnswer(
         explanation=explain(decision, steps),
-        why_not=None if item is None else why_not(item, decision, steps),
+        why_not=None if item is None else why_not(item, decision, steps, absent),
         decision=decision,
         trace=steps,
         record=sealed(record),
-        details=_details(node.in_use(), record, Made(decision, steps), item),
+        details=found,
     )
     return await wire.answer(scope, send, told)
 

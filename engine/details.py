@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from contracts.decision import DecisionRequest, Tier
 from contracts.errors import DecisionError
-from contracts.explanation import MASKED, CandidateDetails, Details, FeatureReading, InputReading, ModelReading
+from contracts.explanation import MASKED, Absent, CandidateDetails, Details, FeatureReading, InputReading, ModelReading
 from contracts.features import FeatureSpec, Root, Status, Value
 from contracts.record import DecisionRecord
 from engine import folds
+from engine.absences import Absences
 from engine.compare import Made
 from engine.feature_status import is_readable, status_of
 from engine.gate import scope_of
@@ -36,12 +37,14 @@ def details(
     snapshot = Snapshot(catalog.tables, {unit: record.visitor} if unit else {}, record.cursor)
     scope = scope_of(record.request, snapshot, loaded)
     slot = loaded.slots[made.decision.slot]
+    at = record.result.decisions.index(made.decision)
+    absences = Absences(loaded, record.request, snapshot, record.result, at, record.masked)
     again = _Again(loaded, slot, scope, snapshot.tables[slot.spec.table], made, frozenset(record.masked))
     return Details(
         gate=tuple(gate(record.request, scope)),
         assignments=record.result.assignments,
         features=tuple(again.features()),
-        candidates=tuple([again.candidate(item) for item in items]),
+        candidates=tuple([again.candidate(item, absences.of(item)) for item in items]),
         is_same=again.is_same(),
     )
 
@@ -97,7 +100,7 @@ class _Again:
             age_s = (self._scope.now - entry.as_of) / _US if entry is not None and is_told else None
             yield FeatureReading(name=name, status=status.name, value=_value(spec, status, self._scope), age_s=age_s)
 
-    def candidate(self, item: str) -> CandidateDetails:
+    def candidate(self, item: str, absent: Absent | None) -> CandidateDetails:
         """All about one item, as far as it came."""
         trace = self._trace
         at = trace.survivors.index(item) if item in trace.survivors else None
@@ -113,6 +116,7 @@ class _Again:
             position=None if position is None else position + 1,
             propensity=None if draw is None else draw.propensity,
             models=tuple(self._model(model, item, at) for model in self._models if item in self._table.row_of),
+            absent=absent,
         )
 
     def is_same(self) -> bool | None:

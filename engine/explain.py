@@ -1,6 +1,11 @@
-"""Why, and why not, in sentences for operators. All of it is read off a decision and its trace."""
+"""Why, and why not, in sentences for operators. All of it is read off a decision and its trace.
 
-from contracts.decision import Cause, Decision, Draw, Shadow, Tier, Trace
+Why an item is not in an answer the trace alone does not always prove. `engine.absences` finds it; without it a sentence
+says no more than is sure.
+"""
+
+from contracts.decision import TIER_OF_CAUSE, Cause, Decision, Draw, Shadow, Tier, Trace
+from contracts.explanation import Absence, Absent
 
 _SHOWN_CANDIDATES = 10
 _MEANING: dict[Cause, str] = {
@@ -40,19 +45,46 @@ def explain(decision: Decision, trace: Trace) -> tuple[str, ...]:
     return tuple(line for line in lines if line)
 
 
-def why_not(item: str, decision: Decision, trace: Trace) -> str:
-    """Why one item is not in the answer, or that it is."""
+def why_not(item: str, decision: Decision, trace: Trace, absent: Absent | None = None) -> str:
+    """Why one item is not in the answer, or that it is. `absent` is what `engine.absences` found."""
     if item in decision.answer:
         return f"{item} is in the answer, at position {decision.answer.index(item) + 1}"
+    known = absent or proven(item, decision, trace)
+    told = _unproven(item, decision, trace) if known is None else known.told
+    is_besides = _is_held_out(decision) and item not in trace.held_out
+    return f"{item} {told}{'; besides, the visitor is held out' if is_besides else ''}"
+
+
+def proven(item: str, decision: Decision, trace: Trace) -> Absent | None:
+    """Why an item is not in the answer, where the trace proves it."""
     if item in trace.blockers:
-        return f"{item} was blocked by {trace.blockers[item]}"
-    if decision.tier in (Tier.FALLBACK, Tier.PLAIN) and decision.cause is not None:
-        return f"{item} was not considered: {_MEANING[decision.cause]}"
-    if item not in trace.survivors:
-        return f"{item} was retrieved by no generator"
-    value = trace.values[trace.survivors.index(item)]
-    better = sum(other > value for other in trace.values)
-    return f"{item} was a candidate with value {value:.6g}, {better} had a higher one; it was not drawn"
+        return Absent(reason=Absence.BLOCKED, told=f"was blocked by {trace.blockers[item]}")
+    if item in trace.held_out:
+        place = trace.held_out.index(item) + 1
+        told = f"would be in the answer, at position {place}, were the visitor not held out"
+        return Absent(reason=Absence.HELD_OUT, told=told)
+    if decision.tier is Tier.PLAIN and not trace.generated and not trace.held_out:
+        return plain_content(decision, trace)
+    return None
+
+
+def plain_content(decision: Decision, trace: Trace) -> Absent:
+    """Why nothing that is an item is shown."""
+    cause = decision.cause
+    if cause is Cause.HOLDOUT:
+        told = "would not be shown otherwise, but plain content"
+    elif cause is not None and TIER_OF_CAUSE[cause] is Tier.PLAIN and not trace.generated:
+        told = f"was not considered: {_MEANING[cause]}"
+    else:
+        told = f"is not shown: plain content is{_because(cause)}"
+    return Absent(reason=Absence.PLAIN, told=told)
+
+
+def not_precomputed(decision: Decision) -> Absent:
+    """An item that the precomputed answer of a request's bucket does not name."""
+    cause = None if _is_held_out(decision) else decision.cause
+    told = f"is not in the precomputed answer that stood in{_because(cause)}"
+    return Absent(reason=Absence.PRECOMPUTED, told=told)
 
 
 def drawn(draw: Draw) -> str:
@@ -62,6 +94,33 @@ def drawn(draw: Draw) -> str:
     if draw.u is None:
         return f"took {draw.item}, the best that was free"
     return f"drew {draw.item} with propensity {draw.propensity:.6g} at u = {draw.u:.6f}"
+
+
+def _unproven(item: str, decision: Decision, trace: Trace) -> str:
+    """What is sure of an item of which the trace does not prove the reason."""
+    if decision.tier is Tier.FALLBACK:
+        return f"is not in the answer, which was precomputed{_because(decision.cause)}"
+    if _is_held_out(decision) and not trace.generated:
+        return "would not be shown otherwise"
+    if item in trace.survivors:
+        is_plain = decision.tier is Tier.PLAIN and not _is_held_out(decision)
+        return plain_content(decision, trace).told if is_plain else _candidate(trace.survivors.index(item), trace)
+    is_all = sum(trace.generated.values()) == len(trace.survivors) + len(trace.blockers)
+    if is_all and decision.tier is not Tier.PLAIN:
+        return "was retrieved by no generator"
+    return "was no candidate: no generator retrieved it, or the slot's cap cut it"
+
+
+def _candidate(at: int, trace: Trace) -> str:
+    if not trace.values:
+        return "was a candidate and got no position"
+    value = trace.values[at]
+    rank = 1 + sum(other > value or (other == value and place < at) for place, other in enumerate(trace.values))
+    return f"was a candidate with value {value:.6g}, ranked {rank} of {len(trace.values)}, and got no position"
+
+
+def _because(cause: Cause | None) -> str:
+    return "" if cause is None else f", because {_MEANING[cause]}"
 
 
 def _shadowed(shadow: Shadow) -> str:

@@ -45,14 +45,14 @@ def explore(slot: LoadedSlot, policy: LoadedPolicy, ranked: Ranked, seed: str, t
     if policy.policy.is_certain:
         return _best(slot, ranked, taken)
     numbers = _numbers(slot, seed)
-    step, problem = _step(policy, ranked)
+    step, problem = step_over(policy, ranked)
 
     def choose(position: int, is_free: NDArray[np.bool_]) -> tuple[int, float]:
         chances = step(is_free)
         index = int(picked(chances, numbers[position]))
         return index, float(chances[index])
 
-    return _walk(slot, ranked, taken, numbers, choose, problem)
+    return walk(slot, ranked, taken, numbers, choose, problem)
 
 
 def shadow(slot: LoadedSlot, ranked: Ranked, seed: str, taken: Collection[str], served: Drawn) -> Shadow | None:
@@ -61,7 +61,7 @@ def shadow(slot: LoadedSlot, ranked: Ranked, seed: str, taken: Collection[str], 
         return None
     meant = explore(slot, slot.shadow, ranked, seed, taken)
     index_of = {row: index for index, row in enumerate(ranked.batch.rows.tolist())}
-    step, _ = _step(slot.shadow, ranked)
+    step, _ = step_over(slot.shadow, ranked)
 
     def choose(position: int, is_free: NDArray[np.bool_]) -> tuple[int, float]:
         index = index_of[served.rows[position]]
@@ -72,7 +72,7 @@ def shadow(slot: LoadedSlot, ranked: Ranked, seed: str, taken: Collection[str], 
         answer=tuple([ranked.batch.table.ids[row] for row in meant.rows]),
         draws=meant.draws,
         propensity=meant.propensity,
-        of_served=_walk(slot, ranked, taken, _numbers(slot, seed), choose).propensity,
+        of_served=walk(slot, ranked, taken, _numbers(slot, seed), choose).propensity,
     )
 
 
@@ -90,7 +90,7 @@ def _best(slot: LoadedSlot, ranked: Ranked, taken: Collection[str]) -> Drawn:
     """The best of what is free at each position, ties by id: nothing is left to chance."""
     order, positions = np.argsort(-ranked.values, kind="stable"), slot.kind.positions(slot.spec.size)
     if slot.spec.pins or slot.spec.diversity is not None:
-        return _walk(slot, ranked, taken, (None,) * positions, _first_free(order))
+        return walk(slot, ranked, taken, (None,) * positions, _first_free(order))
     if taken:
         order = order[_is_free(ranked.batch, taken)[order]]
     rows, ids = ranked.batch.rows[order[:positions]].tolist(), ranked.batch.table.ids
@@ -111,7 +111,7 @@ def _first_free(order: NDArray[np.int64]) -> _Choose:
     return choose
 
 
-def _walk(
+def walk(
     slot: LoadedSlot,
     ranked: Ranked,
     taken: Collection[str],
@@ -148,7 +148,7 @@ def _stated(slot: LoadedSlot, draws: list[Draw]) -> tuple[tuple[Draw, ...], floa
     return tuple(draws), None if all([draw.is_pinned for draw in draws]) else propensity
 
 
-def _step(policy: LoadedPolicy, ranked: Ranked) -> tuple[Step, str]:
+def step_over(policy: LoadedPolicy, ranked: Ranked) -> tuple[Step, str]:
     """The policy over these candidates, and what of its column could not be used."""
     weights, problem = np.zeros(len(ranked.values)), ""
     if policy.weights is not None:

@@ -1,6 +1,7 @@
 """What a case expected beside what came: differences, each with its place and what explains it. Pure.
 
-A blocker is explained by its rule and what that read (`deploy.cases.readings`), anything else by `engine.explain`.
+A blocker is explained by its rule and what that read (`deploy.cases.readings`), anything else by `engine.explain` and
+`engine.absences`.
 """
 
 import math
@@ -13,6 +14,7 @@ from contracts.codec import Contract
 from contracts.decision import Decision, Prop, Trace
 from contracts.features import Value
 from deploy.cases.readings import Readings
+from engine.absences import Absences
 from engine.explain import explain, why_not
 from engine.programs.values import NANOSECONDS_PER_MICROSECOND, CelValue, Timestamp
 
@@ -32,9 +34,11 @@ class Difference(Contract, frozen=True):
     notes: tuple[str, ...] = ()
 
 
-def of_decision(case: SlotCase, decision: Decision, trace: Trace, readings: Readings) -> tuple[Difference, ...]:
+def of_decision(
+    case: SlotCase, decision: Decision, trace: Trace, readings: Readings, absences: Absences
+) -> tuple[Difference, ...]:
     """Everything about a slot's decision that is not as expected."""
-    return tuple(_Decided(case, decision, trace, readings).differences())
+    return tuple(_Decided(case, decision, trace, readings, absences).differences())
 
 
 def of_rule(case: RuleCase, value: CelValue, error: str | None, notes: tuple[str, ...]) -> tuple[Difference, ...]:
@@ -53,11 +57,14 @@ def of_rule(case: RuleCase, value: CelValue, error: str | None, notes: tuple[str
 class _Decided:
     """One case of a slot with the decision that was made."""
 
-    def __init__(self, case: SlotCase, decision: Decision, trace: Trace, readings: Readings) -> None:
+    def __init__(
+        self, case: SlotCase, decision: Decision, trace: Trace, readings: Readings, absences: Absences
+    ) -> None:
         self._case = case
         self._decision = decision
         self._trace = trace
         self._readings = readings
+        self._absences = absences
 
     def differences(self) -> Iterator[Difference]:
         """In the order of the stages: tier, blockers, answer, payload."""
@@ -132,7 +139,7 @@ class _Decided:
     def _why_not(self, *items: str, is_shown: bool = False) -> tuple[str, ...]:
         """Why items are not in the answer, or that they are."""
         found = [item for item in items if is_shown or item not in self._decision.answer]
-        return tuple(why_not(item, self._decision, self._trace) for item in found)
+        return tuple(why_not(item, self._decision, self._trace, self._absences.of(item)) for item in found)
 
     def _of(self, key: str, expected: Value | None, got: Value | None, notes: Iterable[str]) -> Difference:
         return _difference(self._case.heading, key, expected, got, notes)

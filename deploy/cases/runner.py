@@ -26,6 +26,7 @@ from contracts.rule_ir import Rule
 from deploy.cases.differences import Difference, of_decision, of_rule
 from deploy.cases.readings import Readings
 from deploy.cases.rows import with_rows
+from engine.absences import Absences
 from engine.decide import decide
 from engine.gate import scope_of
 from engine.generators.pool import LoadedPool
@@ -97,7 +98,8 @@ def _differences(case: Case, subject: Subject) -> tuple[Difference, ...]:
     decided = decide(loaded, request, snapshot, controls, _never)
     scope = scope_of(request, snapshot, loaded)
     readings = Readings(subject.rules, subject.sources.rules, loaded, scope, table)
-    return of_decision(case, decided.decisions[0], decided.traces[0], readings)
+    absences = Absences(loaded, request, snapshot, decided, 0)
+    return of_decision(case, decided.decisions[0], decided.traces[0], readings, absences)
 
 
 def _try_rule(case: RuleCase, subject: Subject) -> tuple[Difference, ...]:

@@ -76,7 +76,7 @@ class Explainer:
             decision=made.decision,
             trace=made.trace,
             explanation=explain(made.decision, made.trace),
-            why_not=why_not(candidate, made.decision, made.trace) if candidate else None,
+            why_not=_why_not(candidate, made, told) if candidate else None,
             details=told,
             contributions=tuple(added),
             problem=problem,
@@ -109,6 +109,10 @@ class Explainer:
                 if reading.inputs:
                     bundle = self._bundles[record.revision]
                     yield contributions(self._folder, bundle, models[reading.model], _row(reading))
+
+
+def _why_not(item: str, made: Made, told: Details | None) -> str:
+    return why_not(item, made.decision, made.trace, None if told is None else told.absent(item))
 
 
 def _row(reading: ModelReading) -> NDArray[np.float32]:

@@ -87,6 +87,19 @@ def test_a_blocked_candidate_is_told_with_its_blocker(shop: Path, capsys: pytest
     assert report["details"]["is_same"] is True
 
 
+def test_every_item_has_its_reason_or_its_position(
+    shop: Path, loaded: LoadedBundle, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shelf, trace = record_of(loaded, 1).result.decisions[1], record_of(loaded, 1).result.traces[1]
+    for item in [*trace.survivors, *trace.blockers, "t-15"]:
+        words = ["--decision", "r1.for-you", "--candidate", item, "--json"]
+        report = json.loads(explained(shop, capsys, *words))
+        absent = report["details"]["candidates"][0]["absent"]
+        assert (absent is None) == (item in shelf.answer)
+        if absent is not None:
+            assert report["why_not"] == f"{item} {absent['told']}"
+
+
 def test_contributions_add_up_to_the_score(
     shop: Path, tea_folder: Path, loaded: LoadedBundle, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -216,6 +229,19 @@ def test_an_altered_record_explains_nothing(
     words = ["--decision", "r1.hero", "--bundle", str(shop / "bundle.zip")]
     assert main(["explain", str(shop / "altered.rec"), *words]) == 2
     assert "r1.hero explains nothing: the record was altered" in capsys.readouterr().err
+
+
+def test_without_its_bundle_no_reason_is_guessed(
+    shop: Path, loaded: LoadedBundle, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = record_of(loaded, 1)
+    keep(shop / "foreign.rec", sealed(replace(record, revision="sha256:0")))
+    trace, answer = record.result.traces[1], record.result.decisions[1].answer
+    beaten = next(item for item in trace.survivors if item not in answer)
+    words = ["--decision", "r1.for-you", "--candidate", beaten, "--bundle", str(shop / "bundle.zip")]
+    assert main(["explain", str(shop / "foreign.rec"), *words]) == 0
+    value = trace.values[trace.survivors.index(beaten)]
+    assert f"\n{beaten} was a candidate with value {value:.6g}, ranked " in capsys.readouterr().out
 
 
 def test_without_its_bundle_the_trace_is_told(

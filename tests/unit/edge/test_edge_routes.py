@@ -407,7 +407,13 @@ def test_why_and_trace_are_told_for_a_while(edge: SimulatedEdge) -> None:
             assert trace["why_not"] is None
             asked = await node.client.get(f"/v1/trace/{slots['for-you']['decision_id']}?item=t-04")
             assert asked.json()["why_not"] == "t-04 was retrieved by no generator"
-            assert [each["item"] for each in asked.json()["details"]["candidates"]] == ["t-04"]
+            (candidate,) = asked.json()["details"]["candidates"]
+            assert (candidate["item"], candidate["absent"]["reason"]) == ("t-04", "not_retrieved")
+            beaten = next(item for item in trace["trace"]["survivors"] if item not in trace["decision"]["answer"])
+            asked = await node.client.get(f"/v1/trace/{slots['for-you']['decision_id']}?item={beaten}")
+            absent = asked.json()["details"]["candidates"][0]["absent"]
+            assert absent["reason"] in {"diversity", "pinned", "not_drawn", "outranked"}
+            assert asked.json()["why_not"] == f"{beaten} {absent['told']}"
             first = trace["details"]["candidates"][0]
             assert (first["item"], first["position"]) == (slots["for-you"]["answer"][0], 1)
             assert trace["details"]["is_same"] is True

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from contracts.controls import Controls
 from contracts.decision import DecisionRequest, Override
-from contracts.explanation import Details, FeatureReading, InputReading
+from contracts.explanation import Absence, Absent, Details, FeatureReading, InputReading
 from contracts.features import Cursor, FeatureValue
 from contracts.record import RECORD_FORMAT, DecisionRecord
 from contracts.slots import Pin
@@ -113,6 +113,14 @@ def test_a_blocked_candidate_has_its_blocker_and_inputs_but_no_score(loaded: Loa
 def test_an_unknown_item_has_nothing(loaded: LoadedBundle) -> None:
     (candidate,) = told(loaded, "z").candidates
     assert (candidate.blocker, candidate.score, candidate.models) == (None, None, ())
+
+
+def test_what_is_not_shown_has_its_reason(loaded: LoadedBundle) -> None:
+    found = told(loaded, "a", "c", "d", "e", "z")
+    reasons = {each.item: each.absent and each.absent.reason for each in found.candidates}
+    assert reasons == {"a": None, "c": "outranked", "d": "outranked", "e": "blocked", "z": "unknown"}
+    assert found.absent("e") == Absent(reason=Absence.BLOCKED, told="was blocked by cheap")
+    assert found.absent("b") is None  # it was not asked for
 
 
 def test_inputs_that_refuse_are_told_by_their_problem() -> None:

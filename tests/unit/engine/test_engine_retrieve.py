@@ -117,13 +117,15 @@ def test_matches_are_found_however_far_down_they_stand() -> None:
     assert found(loaded, taste=-1.0).rows.tolist() == []
 
 
-def test_nothing_is_remembered_while_values_lie_in_the_future() -> None:
+def test_what_is_remembered_ends_when_a_value_of_the_future_begins() -> None:
     loaded = shop(Filter(where="cheap", order="price", limit=9))
     delta = FeatureDelta(table="products", seq=1, entity="a", as_of=NOW + 1, values={"price": 7})
     changed = loaded.snapshot.with_deltas([delta], Cursor())
     before = retrieve(loaded.slots["shelf"], batch(loaded).scope, changed)
     assert ids(loaded, before) == "bcd"
-    assert changed.tables["products"].memo.wholes == {}
+    kept = changed.tables["products"].memo.wholes[KEY]
+    assert retrieve(loaded.slots["shelf"], batch(loaded).scope, changed).rows.tolist() == before.rows.tolist()
+    assert changed.tables["products"].memo.wholes[KEY] is kept
     after = retrieve(loaded.slots["shelf"], batch(loaded, now=NOW + 1).scope, changed)
     assert ids(loaded, after) == "abcd"
 

@@ -68,12 +68,12 @@ def test_what_was_derived_is_kept_until_a_column_it_reads_changes() -> None:
     assert made == ["first", "second", "third"]
 
 
-def test_nothing_derived_from_values_of_the_future_is_kept() -> None:
+def test_what_is_derived_is_kept_until_a_value_of_the_future_begins() -> None:
     table = snapshot().with_deltas([delta("a", as_of=50, price=1)], CURSOR).tables["products"]
     assert table.derived("k", ("price",), 49, lambda: "early") == "early"
     assert table.derived("k", ("price",), 50, lambda: "on time") == "on time"
     assert table.derived("k", ("price",), 49, lambda: "early") == "early"
-    assert table.derived("k", ("price",), 50, lambda: "again") == "on time"
+    assert table.derived("k", ("price",), 48, lambda: "again") == "early"
 
 
 def test_none_withdraws_a_value_and_the_next_one_brings_it_back() -> None:
