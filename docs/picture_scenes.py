@@ -20,7 +20,8 @@ from playwright.sync_api import Browser, Page
 from docs.picture_cards import Cell, Raw, bars, big, card, code, columns, heading, lines, table, tier
 
 FIRST, SECOND, THIRD = "1057", "478", "208"
-SLOTS = ("hero", "for-you", "offer", "delivery", "ask")
+SLOTS = ("hero", "for-you", "offer", "delivery", "ask", "popular")
+SHELVES = ("for-you", "goes-with", "popular")
 GENERATORS = {
     "retrieve[0]": "own history",
     "retrieve[1]": "popular everywhere",
@@ -28,6 +29,7 @@ GENERATORS = {
 }
 WIDE = {"width": 1280, "height": 1000}
 TALL = {"width": 1280, "height": 1290}
+LONG = {"width": 1280, "height": 1830}  # down to the second shelf
 HOUSEHOLDS, TRIES = 400, 5
 SHOPPER = "Mozilla/5.0 (X11; Linux x86_64) Chrome"  # a headless browser says so, and is taken for a bot
 UPLINK_S = 10  # records and events travel to the origin after the answer, features back
@@ -36,11 +38,17 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Shop:
-    """The running shop: its edge, an edge without time, the origin, the registry, the bundle's sources."""
+    """The running shop: its nodes, the origin, the registry, the secrets file, the bundle's sources.
+
+    Beside the edge stand one without time, one whose clock is some weeks ahead, and one whose feed is silent.
+    """
 
     edge: str
     hasty: str
+    later: str
+    silent: str
     origin: str
+    secrets: Path
     registry: Path
     folder: Path
 
@@ -57,7 +65,7 @@ class Shop:
 
     def named(self, slot: str, item: str) -> str:
         """What a shopper would call an answer."""
-        return self.titles.get(item, item) if slot in ("for-you", "goes-with") else item
+        return self.titles.get(item, item) if slot in SHELVES else item
 
 
 class Visitor:
@@ -120,7 +128,7 @@ def cart(shop: Shop, browser: Browser) -> dict[str, bytes]:
 
 def answer(shop: Shop, browser: Browser) -> dict[str, bytes]:
     """The shelf before and after its household said what it would rather not see."""
-    page = _opened(browser, f"{shop.edge}/?as={THIRD}", TALL)
+    page = _opened(browser, f"{shop.edge}/?as={THIRD}", LONG)
     before = _photograph(page)
     page.get_by_role("button", name="Dairy").click()
     page.locator("#fresh[data-state=shown]").wait_for()
@@ -221,7 +229,9 @@ def holdout(shop: Shop) -> str:
 def late(shop: Shop) -> str:
     """The same household at a node that has time and at one that has none."""
     calm, hasty = Visitor(shop.edge, THIRD).decide(), Visitor(shop.hasty, THIRD).decide()
-    rows = [[code(slot), *_answer(shop, slot, calm[slot]), *_answer(shop, slot, hasty[slot])] for slot in SLOTS]
+    rows: list[list[Cell]] = [
+        [code(slot), *shown(shop, slot, calm[slot]), *shown(shop, slot, hasty[slot])] for slot in SLOTS
+    ]
     names = ("slot", "in time", "", "out of time", "")
     return card(
         f"Household {THIRD} at a node that is out of time",
@@ -282,9 +292,10 @@ def _is_offered(visitor: Visitor) -> bool:
     return decision["answer"] not in ([], ["none"]) and decision["propensity"] > 0.5
 
 
-def _answer(shop: Shop, slot: str, decision: Json) -> list[Cell]:
+def shown(shop: Shop, slot: str, decision: Json) -> tuple[Raw, str]:
+    """Where an answer came from, and what it names."""
     named = [shop.named(slot, item) for item in decision["answer"]]
-    return [tier(decision["tier"], decision["cause"]), _few(named) or "the page's own content"]
+    return tier(decision["tier"], decision["cause"]), _few(named) or "the page's own content"
 
 
 def _few(names: list[str]) -> str:

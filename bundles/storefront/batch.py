@@ -18,6 +18,7 @@ SHORT_DAYS, LONG_DAYS = 40.0, 100.0
 KEPT = {"item": 250, "product_type": 100, "category": 60, "department": 25}
 OWN_ITEMS, AFFINE_CATEGORIES, RECENT_VISITS = 120, 10, 40
 NEIGHBOURS, NEIGHBOUR_DAYS, LEAST_BASKETS, LEAST_TOGETHER = 100, 182, 20, 4
+USUAL_DAYS, NEXT_TO_NORMAL = 84, 1.702
 DECIMALS = 6
 USUAL_CUT = 0.25  # what a reduced price is below the regular one, where no sale of the last 28 days tells
 
@@ -63,7 +64,28 @@ def products(connection: BaseBackend, as_of: datetime) -> Table:
     return result.mutate(**shares).rename(entity="item")
 
 
-TABLES: dict[str, Callable[[BaseBackend, datetime], Table]] = {"visitor": visitors, "products": products}
+def stories(connection: BaseBackend, as_of: datetime) -> Table:
+    """One row per department: how sure it is that more baskets of the last week held it than of the weeks before.
+
+    That many baskets held it is counted against its share of twelve weeks; the distance in standard deviations of such
+    a count becomes a probability by the logistic curve that is next to the normal one. A table policy draws by it.
+    """
+    lines, today = _history(connection, as_of), _day(as_of)
+    once = lines.filter(lines["day"] >= today - USUAL_DAYS).select("basket", "day", "department").distinct()
+    baskets = once.select("basket", "day").distinct()
+    share = baskets.count(where=baskets["day"] >= today - 7) / baskets.count()
+    table = once.group_by("department").agg(week=_.count(where=_.day >= today - 7), weeks=_.count())
+    usual = table["weeks"] * share.as_scalar()
+    distance = (table["week"] - usual) / usual.nullif(0.0).sqrt()
+    rising = 1.0 / (1.0 + (-NEXT_TO_NORMAL * distance).exp())
+    return table.select(entity=table["department"], rising=_double(rising))
+
+
+TABLES: dict[str, Callable[[BaseBackend, datetime], Table]] = {
+    "visitor": visitors,
+    "products": products,
+    "stories": stories,
+}
 
 
 def _day(as_of: datetime) -> float:

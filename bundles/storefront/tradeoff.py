@@ -1,9 +1,11 @@
 """What the shelf's objective costs in relevance and brings in profit, on the test weeks.
 
-The values are those of the engine: the slot's own objective, over rows that hold the columns it reads. Costs are made
-up, as in the catalog; prices paid and discounts are those of real baskets.
+The values are those of the engine: the slot's own objective, over rows that hold the columns it reads. Boosts are left
+out: they follow answers, and no real basket has any. Costs are made up, as in the catalog; prices paid and discounts
+are those of real baskets.
 """
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -26,7 +28,7 @@ PROFIT = "profit"
 
 def compare(rows: WeekRows, purchase: Fitted, discount: Fitted, loaded: LoadedBundle) -> tuple[Ranking, Ranking]:
     """Sorted by likelihood alone, and as the slot sorts."""
-    slot = trained_slot(loaded)[0]
+    slot = replace(trained_slot(loaded)[0], boosts=())
     likely = purchase.chances(rows.inputs)
     batch = Batch(NOTHING, _table(rows), np.arange(len(likely)), likely)
     ranked = rerank(slot, Tier.MODEL, Scored(batch, {DISCOUNT: discount.chances(rows.discount_inputs)}))

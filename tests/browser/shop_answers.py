@@ -24,11 +24,12 @@ def shelf(first: int = 1, title: str = "Bananas", slot: str = "for-you", count: 
     """A ranking of products with rising ids."""
     items = [item(number, title, **props) for number in range(first, first + count)]
     answer = [one["id"] for one in items]
-    return decision(slot, component="shelf", answer=answer, props={"items": items}, decision_id=f"r{first}.{slot}")
+    component = "row" if slot == "popular" else "shelf"
+    return decision(slot, component=component, answer=answer, props={"items": items}, decision_id=f"r{first}.{slot}")
 
 
 def page_of(text: str) -> dict[str, Json]:
-    """All five slots, with the same text in every field."""
+    """All six slots, with the same text in every field."""
     hero = {"title": text, "department": "produce", "evidence": text, "cta": text}
     offer = {"title": text, "body": text, "code": "FRESH20", "kind": "percent"}
     ask = {"question": text, "answers": [text, "Two", "Three", "Four"], "key": "size"}
@@ -38,6 +39,7 @@ def page_of(text: str) -> dict[str, Json]:
         "offer": decision("offer", answer=["produce-2"], props=offer, why=text),
         "delivery": decision("delivery", props={"title": text, "body": text, "by": text}),
         "ask": decision("ask", answer=["household-size"], props=ask),
+        "popular": shelf(41, text, "popular", 6, was=199, brand=text),
     }
 
 

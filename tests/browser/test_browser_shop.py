@@ -16,7 +16,7 @@ pytestmark = pytest.mark.browser
 Open = Callable[..., Page]
 DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
-SLOTS = ("hero", "for-you", "offer", "delivery", "ask")
+SLOTS = ("hero", "for-you", "offer", "delivery", "ask", "popular")
 
 
 @pytest.fixture(autouse=True)
@@ -26,14 +26,15 @@ def storefront(edge: Edge) -> None:
 
 
 def decided(page: Page) -> Page:
-    expect(page.locator(".shelf .card[data-item]")).to_have_count(12)
+    expect(page.locator("edge-slot[name=for-you] .card[data-item]")).to_have_count(12)
+    expect(page.locator("edge-slot[name=popular] .card[data-item]")).to_have_count(6)
     return page
 
 
 def test_without_scripts_it_is_a_shop_that_names_no_price(visit: Open, edge: Edge) -> None:
     page = visit(java_script_enabled=False, is_awaited=False)
     expect(page.locator("h1")).to_have_text("Good food, fairly priced")
-    expect(page.locator(".shelf .card")).to_have_count(12)
+    expect(page.locator(".shelf .card")).to_have_count(18)
     assert "$" not in page.locator("main").inner_text()
 
 
@@ -99,6 +100,24 @@ def test_adding_to_the_basket_adapts_the_shelf(visit: Open, edge: Edge) -> None:
     assert (event["item"], event["slot"], event["decision_id"]) == ("3", "for-you", "r1.for-you")
 
 
+def test_each_shelf_has_its_own_heading(visit: Open, edge: Edge) -> None:
+    edge.slots["for-you"] = decision("for-you", tier="plain", cause="no_consent", answer=[], component="shelf")
+    page = visit("?as=208")
+    expect(page.locator("edge-slot[name=popular] .card[data-item]")).to_have_count(6)
+    expect(page.locator("#shelf-title")).to_have_text("On your shelf")
+    expect(page.locator("#popular-title")).to_have_text("Fresh at this hour")
+
+
+def test_what_is_popular_can_be_added_and_is_not_taken_for_new(visit: Open, edge: Edge) -> None:
+    edge.redecided = {"popular": shelf(44, slot="popular", count=6)}
+    page = decided(visit("?as=208"))
+    page.locator(".card[data-item='42'] .add").click()
+    expect(page.locator(".card[data-item='49']")).to_be_visible()
+    assert page.locator(".card[data-new]").count() == 0
+    event = edge.events("add_to_cart")[0]
+    assert (event["item"], event["slot"], event["decision_id"]) == ("42", "popular", "r41.popular")
+
+
 def test_the_basket_goes_along_to_its_own_page(visit: Open, edge: Edge) -> None:
     page = decided(visit("?as=208"))
     page.locator(".card[data-item='8'] .add").click()
@@ -157,7 +176,7 @@ def test_data_can_never_become_markup(visit: Open, edge: Edge) -> None:
     page.locator(".card h3 button").first.press("Enter")
     page.keyboard.press("Escape")
     page.locator("#panel-peek").click()
-    expect(page.locator("#panel-slots .decided")).to_have_count(5)
+    expect(page.locator("#panel-slots .decided")).to_have_count(6)
     assert page.locator("main img, main script, dialog img, dialog script").count() == 0
     assert page.evaluate("typeof window.hacked") == "undefined"
     expect(page.locator("h1")).to_have_text(HOSTILE)

@@ -51,7 +51,7 @@
   edgewise.component("ask", (_, { props, why, answer }) => {
     if (!props.question || !props.answers?.length) return undefined;
     return html`<section class="ask">
-      <div><h2>${props.question}</h2><p>${why ?? "We ask one question per visit, and none twice."}</p></div>
+      <div><h2>${props.question}</h2><p>${why ?? "One answer a visit is all we ask, and no question comes twice a day."}</p></div>
       <div class="answers" role="group" aria-label="${props.question}">${props.answers.map((text) => html`
         <button type="button" data-act="answer" data-item="${answer[0]}" data-question="${props.key}" data-answer="${text}">${text}</button>`)}
       </div>

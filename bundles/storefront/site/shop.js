@@ -59,7 +59,7 @@ const shop = (() => {
     "garden-center": "garden", restaurant: "pizza", "salad-bar": "salad", leisure: "party",
   };
   const GLYPHS = [ // the first that fits the title wins, else the first that fits the category
-    [/\boils?\b|vinegar|syrup|shortening|spice/, "grocery"], [/banana|tropical/, "banana"], [/tomato|salsa|pasta sauce|condiment/, "tomato"], [/potato/, "potato"], [/garlic/, "garlic"], [/green onion|herb/, "greens"], [/onion|root/, "root"],
+    [/\boils?\b|vinegar|syrup|shortening|spice/, "grocery"], [/newspaper/, "news"], [/banana|tropical/, "banana"], [/tomato|salsa|pasta sauce|condiment/, "tomato"], [/potato/, "potato"], [/garlic/, "garlic"], [/green onion|herb/, "greens"], [/onion|root/, "root"],
     [/pepper(?!oni)/, "pepper"], [/grape/, "grapes"], [/berr/, "berry"],
     [/salad|lettuce|greens|broccoli|cabbage|spinach|celery|cucumber/, "greens"],
     [/juice|citrus|orange|lemonade/, "juice"], [/apple|melon|stone fruit|pear|fruit|jam|jelly/, "fruit"],
@@ -103,11 +103,16 @@ const shop = (() => {
   edgewise.component("shelf", (_, { props }) => {
     const before = shownIds;
     shownIds = new Set(props.items.map(({ id }) => id));
-    for (const item of props.items) known.set(item.id, item);
-    const cards = props.items.map((item) => card(item, before !== null && !before.has(item.id)));
-    if (before && cards.length) flashFresh([...shownIds].filter((id) => !before.has(id)).length);
-    return html`<ul class="shelf" tabindex="-1">${cards}</ul>`;
+    const shelf = shelfOf(props.items, (id) => before !== null && !before.has(id));
+    if (before && props.items.length) flashFresh([...shownIds].filter((id) => !before.has(id)).length);
+    return shelf;
   });
+  edgewise.component("row", (_, { props }) => shelfOf(props.items, () => false)); // a shelf that does not say what is new
+
+  function shelfOf(items, isNew) {
+    for (const item of items) known.set(item.id, item);
+    return html`<ul class="shelf" tabindex="-1">${items.map((item) => card(item, isNew(item.id)))}</ul>`;
+  }
 
   function card({ id, props, why }, isNew) {
     const isCut = props.was > props.price;
@@ -273,7 +278,7 @@ const shop = (() => {
     decided.set(target.getAttribute("name"), detail);
     find("#panel-latency").textContent = `${decided.size} decided in ${Math.max(1, Math.round(detail.ms))} ms`;
     find("#panel-peek").dataset.state = "decided";
-    if (detail.slot.component === "shelf") titleShelf(detail.slot);
+    titleShelf(target.previousElementSibling?.querySelector("[data-own]"), detail.slot);
     if (find("#panel").open) drawPanel();
   });
 
@@ -282,8 +287,8 @@ const shop = (() => {
     find("#panel-peek").dataset.state = "kept";
   });
 
-  function titleShelf({ tier }) {
-    const title = find("#shelf-title");
+  function titleShelf(title, { tier }) {
+    if (!title) return;
     const { own, popular, plain } = title.dataset;
     title.textContent = tier === "plain" ? plain : tier === "fallback" ? popular : own;
   }
