@@ -62,9 +62,9 @@ def running(scratch: Path, port: int) -> Iterator[Shop]:
     at = {name: f"http://127.0.0.1:{port + step}" for step, name in enumerate(names)}
     secrets = ensure_secrets(scratch / "secrets.json")
     bundle = build(STOREFRONT).bundle
-    (scratch / "bundle.zip").write_bytes(write_file(bundle))
-    publish(bundle, scratch / "registry", note="pictures", now=1)
-    publish(_impatient(bundle), scratch / "impatient", note="pictures", now=1)
+    for name, each in (("registry", bundle), ("impatient", _impatient(bundle))):
+        (scratch / f"{name}.zip").write_bytes(write_file(each))
+        publish(each, scratch / name, note="pictures", now=1)
     children: list[Child] = []
     try:
         for name, words in _programs(scratch, at["origin"]).items():
@@ -85,7 +85,7 @@ def _programs(scratch: Path, origin: str) -> dict[str, list[str]]:
     impatient = [*EDGE, "--origin", origin, "--registry", str(scratch / "impatient")]
     patient = ["--budget-ms", str(PATIENCE_MS)]
     return {
-        "origin": ["origin", "--bundle", str(scratch / "bundle.zip"), "--publish", WEEK, *batch],
+        "origin": ["origin", "--bundle", str(scratch / "registry.zip"), "--publish", WEEK, *batch],
         "edge": [*edge, *patient, "--now", NOW],
         "hasty": [*edge, "--budget-ms", str(HASTE_MS), "--now", NOW],
         "later": [*edge, *patient, "--now", LATER],
@@ -139,10 +139,11 @@ def write_texts(shop: Shop, scratch: Path) -> None:
     guards.write_text(guards.read_text(encoding="utf-8").replace(*OTHER_FLOOR), encoding="utf-8")
     edgewise("build", str(other), "-o", str(scratch / "other.zip"))
     registry = ["--registry", str(shop.registry)]
+    bundles = [word for name in ("registry", "impatient") for word in ("--bundle", str(scratch / f"{name}.zip"))]
     source, words = str(recording), ["--decision", decision, "--candidate", item]
     texts = {
-        "replay": edgewise("replay", shop.origin, *registry, "--save", source),
-        "replay --with": first_example(edgewise("replay", source, *registry, "--with", str(scratch / "other.zip"))),
+        "replay": edgewise("replay", shop.origin, *bundles, "--save", source),
+        "replay --with": first_example(edgewise("replay", source, *bundles, "--with", str(scratch / "other.zip"))),
         "explain": shortened(edgewise("explain", source, *registry, *words, "--sources", str(STOREFRONT))),
     }
     text = PAGE.read_text(encoding="utf-8")
