@@ -67,7 +67,7 @@ def wait_for_feed(
 
 def _progress(status: NodeStatus, published: Published) -> str:
     total = sum(published.positions.values())
-    return f"the feed is coming in: {total - _lacks(status, published):,} of {total:,} changes are in use"
+    return f"the feed is coming in: {max(0, total - _lacks(status, published)):,} of {total:,} changes are in use"
 
 
 def _lacks(status: NodeStatus, published: Published) -> int:

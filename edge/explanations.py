@@ -14,7 +14,7 @@ from contracts.record import DecisionRecord
 from edge import wire
 from edge.activation import Live
 from edge.node import Node
-from edge.telemetry import KeptPage
+from edge.recent import KeptPage
 from engine.compare import Made
 from engine.details import details
 from engine.explain import explain, why_not

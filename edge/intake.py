@@ -145,7 +145,7 @@ def _seen(node: Node, live: Live, caller: Caller, event: Event) -> tuple[str, ..
     visitors saw nothing, whatever the page says. Who lies about it moves their own counters and no one else's.
     """
     slot = live.loaded.slots.get(event.slot or "")
-    if event.type != EXPOSURE or slot is None or not slot.spec.caps:
+    if event.type != EXPOSURE or slot is None or not slot.spec.caps or not caller.units:
         return ()
     stub = DecisionRequest(request_id="", now=caller.now, slots=(slot.spec.name,), units=caller.units, qa=caller.qa)
     if assign(live.loaded, stub).held_out:

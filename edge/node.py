@@ -17,10 +17,11 @@ from edge.config import MICROSECONDS, Config
 from edge.controls import ControlsFile
 from edge.cookie import CookieJar
 from edge.deadline import LoopGauge
+from edge.recent import Recent
 from edge.registry import Registry
 from edge.spool import Spool
 from edge.sync import FeedFile
-from edge.telemetry import Gauges, Recent, Telemetry
+from edge.telemetry import Gauges, Telemetry
 from engine.capabilities import fingerprint
 from engine.hashing import pseudonym
 

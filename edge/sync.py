@@ -24,18 +24,17 @@ from engine.snapshot import VISITOR, Snapshot
 _FORMAT = 3
 _CHUNK = 1000
 _BETWEEN = "\x1f"  # the names of a delta's columns
+_SETTINGS = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
 _TABLES = f"""
-PRAGMA journal_mode = WAL;
-PRAGMA user_version = {_FORMAT};
-PRAGMA synchronous = NORMAL;
-CREATE TABLE IF NOT EXISTS item (name TEXT, entity TEXT, columns TEXT, seq INTEGER, body BLOB,
+DROP TABLE IF EXISTS item;
+DROP TABLE IF EXISTS visitor;
+DROP TABLE IF EXISTS feed;
+CREATE TABLE item (name TEXT, entity TEXT, columns TEXT, seq INTEGER, body BLOB,
     PRIMARY KEY (name, entity, columns)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS visitor (entity TEXT, columns TEXT, seq INTEGER, body BLOB, PRIMARY KEY (entity, columns));
-CREATE TABLE IF NOT EXISTS feed (
-    one INTEGER PRIMARY KEY CHECK (one = 1), cursor BLOB, answered_at INTEGER, newest INTEGER
-);
+CREATE TABLE visitor (entity TEXT, columns TEXT, seq INTEGER, body BLOB, PRIMARY KEY (entity, columns));
+CREATE TABLE feed (one INTEGER PRIMARY KEY CHECK (one = 1), cursor BLOB, answered_at INTEGER, newest INTEGER);
+PRAGMA user_version = {_FORMAT};
 """
-_EMPTY = "DROP TABLE IF EXISTS item; DROP TABLE IF EXISTS visitor; DROP TABLE IF EXISTS feed;"
 
 
 class FeedFile:
@@ -54,6 +53,8 @@ class FeedFile:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             self._open(path)
+        except sqlite3.OperationalError:  # it is locked, or the disk is full: the file is as good as it was
+            raise
         except (sqlite3.DatabaseError, ContractError):  # the origin has it all: begin again
             path.unlink()
             self._open(path)
@@ -66,10 +67,11 @@ class FeedFile:
         before = loaded.snapshot if page.is_reset else snapshot
         visitors = [(delta, packed_delta(delta)) for delta in page.deltas if delta.table == VISITOR]
         items = [delta for delta in page.deltas if delta.table != VISITOR]
-        with self._turn, self._database:
+        with self._turn:
             newest = max((delta.as_of for delta in page.deltas), default=0)
             newest = newest if page.is_reset else max(newest, self.newest)
-            self._keep(page, visitors, items, (encode(page.cursor), now, newest))
+            with self._database:
+                self._keep(page, visitors, items, (encode(page.cursor), now, newest))
             self.cursor, self.answered_at, self.newest = page.cursor, now, newest
         return _after(loaded, before, ((delta.entity, packed) for delta, packed in visitors), items, page.cursor)
 
@@ -88,9 +90,9 @@ class FeedFile:
 
     def _open(self, path: Path) -> None:
         self._database = sqlite3.connect(path, check_same_thread=False)
-        if self._database.execute("PRAGMA user_version").fetchone() != (_FORMAT,):  # as another program kept it
-            self._database.executescript(_EMPTY)
-        self._database.executescript(_TABLES)
+        self._database.executescript(_SETTINGS)
+        if self._database.execute("PRAGMA user_version").fetchone() != (_FORMAT,):  # new, or as another program kept it
+            self._database.executescript(_TABLES)
         row = self._database.execute("SELECT cursor, answered_at, newest FROM feed").fetchone()
         self.cursor = Cursor() if row is None else decode(row[0], Cursor)
         self.answered_at, self.newest = (None, 0) if row is None else row[1:]

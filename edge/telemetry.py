@@ -1,4 +1,4 @@
-"""What the node counts and says about itself: Prometheus text, a ring of recent decisions.
+"""What the node counts and says about itself: Prometheus text.
 
 Counting is one addition to a dictionary, since it stands on the path of every request; the exposition format
 (Prometheus text 0.0.4) is written when somebody asks. No label ever holds an id. What was decided for a QA token is
@@ -6,17 +6,12 @@ counted apart, so that no sum over shoppers holds it; all other counts tell of t
 """
 
 from bisect import bisect_left
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from msgspec.structs import replace
+from contracts.decision import Decisions
 
-from contracts.decision import Decision, Decisions, Trace
-from contracts.record import DecisionRecord
-from edge.visitor_features import PackedVisitor
-
-MAX_RECENT_PAGES = 512
 _BOUNDS_S = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0)
 
 
@@ -42,7 +37,7 @@ UNKNOWN_ITEMS = Metric("edgewise_events_unknown_item_total", "counter", "Events 
 UNKNOWN_EXPOSURES = Metric(
     "edgewise_exposures_unknown_total",
     "counter",
-    "Exposures that caps count for the slot alone: they name no items, and this node does not know the decision.",
+    "Exposures of unknown items: not named, nor is the decision known here. Caps count them for the slot alone.",
 )
 LATENESS = Metric("edgewise_loop_lateness_seconds", "gauge", "Lateness of the event loop's last timer.")
 SPOOLED = Metric("edgewise_spool_entries", "gauge", "Entries that wait for the origin.", ("kind",))
@@ -112,46 +107,6 @@ class Telemetry:
             yield f'{DURATION.name}_bucket{{le="{bound_s}"}} {total}'
         yield f"{DURATION.name}_sum {self._duration_sum_s:.6f}"
         yield f"{DURATION.name}_count {total}"
-
-
-@dataclass(frozen=True, slots=True)
-class KeptPage:
-    """A page's record. `bare` lacks the visitor's values: they take much memory, so they stay packed here too."""
-
-    bare: DecisionRecord
-    names: tuple[str, ...]
-    visitor: PackedVisitor
-
-    def record(self) -> DecisionRecord:
-        """The record as it was made."""
-        values = self.visitor.values()
-        return replace(self.bare, visitor={name: values[name] for name in self.names})
-
-
-class Recent:
-    """The newest page decisions of this node, by request id: for the why text, traces, exposures without items."""
-
-    def __init__(self, most: int = MAX_RECENT_PAGES) -> None:
-        self._most = most
-        self._pages: OrderedDict[str, KeptPage] = OrderedDict()
-
-    def add(self, record: DecisionRecord, visitor: PackedVisitor) -> None:
-        """Takes a record in, and what its visitor's values come from; the oldest makes room."""
-        self._pages[record.request.request_id] = KeptPage(replace(record, visitor={}), tuple(record.visitor), visitor)
-        if len(self._pages) > self._most:
-            self._pages.popitem(last=False)
-
-    def find(self, decision_id: str) -> "tuple[KeptPage, Decision, Trace] | None":
-        """The page that holds this decision, the decision, its trace; None when it is forgotten or was never made."""
-        page = self.page(decision_id)
-        if page is None:
-            return None
-        pairs = zip(page.bare.result.decisions, page.bare.result.traces, strict=True)
-        return next(((page, made, trace) for made, trace in pairs if made.decision_id == decision_id), None)
-
-    def page(self, decision_id: str) -> KeptPage | None:
-        """The page that a decision's id names, be there such a slot or not."""
-        return self._pages.get(decision_id.partition(".")[0])
 
 
 def _head(metric: Metric) -> list[str]:

@@ -89,7 +89,7 @@ def synced_feature(slot: SlotSpec, cap: AnyCap) -> FeatureSpec:
 
 
 def _newest(counts: dict[str, CapCount]) -> dict[str, CapCount]:
-    """As many counters as the origin keeps: a page may name items without end, a cookie holds few."""
+    """The newest windows, as many as the origin keeps counters: a page may name items without end."""
     if len(counts) <= _MOST_KEYS:
         return counts
     order = sorted(counts, key=lambda key: (counts[key].since, key))

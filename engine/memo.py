@@ -42,7 +42,7 @@ class ByRow:
     """Something made of columns for each row of a table, as far as `is_made` says.
 
     What was made for a row stands in `made` at its `place` (-1: nowhere): few of many rows are ever asked for. Rather
-    than take more than 32 MiB, all is forgotten.
+    than that `made` takes more than 32 MiB, all is forgotten.
     """
 
     columns: tuple[Column, ...]
@@ -59,7 +59,7 @@ class ByRow:
             new, most = rows[~is_made], self._most()
             if len(rows) > most:
                 return make(rows)
-            if self.count + len(new) > most:
+            if self.count + np.count_nonzero(self.place[new] < 0) > most:
                 new = rows
                 self._forget()
             self._take_in(new, make)

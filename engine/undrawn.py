@@ -4,11 +4,11 @@ In this order: a diversity limit left it out of a position, pins have all positi
 else what its policy made of it. Nothing is scored here. Asked for by `engine.absences`, never while deciding.
 """
 
+import dataclasses
 from collections.abc import Collection
-from dataclasses import replace as replaced
 from typing import NamedTuple
 
-from msgspec.structs import replace
+import msgspec
 
 from contracts.explanation import Absence, Absent
 from contracts.slots import Diversity
@@ -18,7 +18,7 @@ from engine.policies.policy import Mask, Values
 from engine.rerank import Ranked
 
 
-class Open(NamedTuple):
+class OpenPosition(NamedTuple):
     """A position that no pin took: what was free there, and how likely everything was."""
 
     position: int
@@ -61,14 +61,14 @@ class Undrawn:
     def _explored(self, slot: LoadedSlot) -> Drawn:
         return explore(slot, self._policy, self._ranked, self._seed, self._taken)
 
-    def _walked(self) -> tuple[Open, ...]:
+    def _walked(self) -> tuple[OpenPosition, ...]:
         """The same draws, looked at position by position."""
         index_of = {row: index for index, row in enumerate(self._ranked.batch.rows.tolist())}
         step, _ = step_over(self._policy, self._ranked)
-        seen: list[Open] = []
+        seen: list[OpenPosition] = []
 
         def choose(position: int, is_free: Mask) -> tuple[int, float]:
-            seen.append(Open(position, is_free.copy(), step(is_free)))
+            seen.append(OpenPosition(position, is_free.copy(), step(is_free)))
             return index_of[self.drawn.rows[position]], 1.0
 
         walk(self._slot, self._ranked, self._taken, (None,) * len(self.drawn.rows), choose)
@@ -81,8 +81,11 @@ class Undrawn:
 
     def _is_displaced(self, index: int) -> bool:
         """Whether it would be shown without pins: where one stands, if its policy leaves anything to chance."""
+        if not self._slot.spec.pins:
+            return False
         row = int(self._ranked.batch.rows[index])
-        without = self._explored(replaced(self._slot, spec=replace(self._slot.spec, pins=()))).rows
+        spec = msgspec.structs.replace(self._slot.spec, pins=())
+        without = self._explored(dataclasses.replace(self._slot, spec=spec)).rows
         if self._policy.policy.is_certain:
             return row in without
         drawn = {each.position for each in self._open}

@@ -63,7 +63,8 @@ class Features:
         after = Live(live.loaded, snapshot)
         self._ahead = (live, after)
         if page.is_last:
-            if page.deltas and not preflight(live.loaded, after.snapshot, self._node.request_now()):
+            is_new = page.deltas or before is not live
+            if is_new and not preflight(live.loaded, after.snapshot, self._node.request_now()):
                 raise TrialError("the engine failed on a trial run of what the feed gave; its log has the traceback")
             self._node.advance(self._node.feed.newest)
             self._node.live = after

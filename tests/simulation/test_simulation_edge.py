@@ -14,6 +14,7 @@ from contracts.codec import encode
 from contracts.controls import Controls
 from edge.registry import Registry
 from edge.spool import Kind
+from edge.tasks import features
 
 DAY_S = 24 * 3600
 
@@ -557,6 +558,27 @@ def test_after_a_restart_that_clock_goes_on_from_what_is_kept(edge: SimulatedEdg
         async with edge.run() as node:
             await node.turns()
             assert node.node.request_now() == START_US + week_us
+
+    play(story)
+
+
+def test_what_fails_its_trial_run_is_not_in_use_until_it_passes(
+    edge: SimulatedEdge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story() -> None:
+        async with edge.run() as node:
+            await node.turns()
+            owner = node.node.pseudonym("5")
+            with monkeypatch.context() as patched:
+                patched.setattr(features, "preflight", lambda *_: False)
+                edge.origin.feeds("visitor", owner, orders=3)
+                for _ in range(2):  # the second page is empty
+                    await node.turns("features")
+                    assert node.node.in_use().snapshot.visitor(owner) == {}
+                    assert "trial run" in node.node.problems["feed"]
+            await node.turns("features")
+            assert node.node.in_use().snapshot.visitor(owner)["orders"].value == 3
+            assert "feed" not in node.node.problems
 
     play(story)
 

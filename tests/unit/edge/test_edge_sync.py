@@ -116,6 +116,50 @@ def test_a_file_with_bodies_of_another_form_is_begun_again(tmp_path: Path, loade
     third.close()
 
 
+class Failing:
+    """A database whose disk is full when a transaction ends."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self.database = database
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.database, name)
+
+    def __enter__(self) -> None:
+        self.database.__enter__()
+
+    def __exit__(self, *_: object) -> None:
+        self.database.rollback()
+        raise sqlite3.OperationalError("database or disk is full")
+
+
+def test_a_page_that_could_not_be_kept_is_asked_for_again(
+    file: FeedFile, loaded: LoadedBundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.take(page(delta("visitor", 1, "v", orders=1)), loaded, loaded.snapshot, now=7)
+    before = (file.cursor, file.answered_at, file.newest)
+    later = page(delta("visitor", 2, "w", orders=2))
+    with monkeypatch.context() as patched:
+        patched.setattr(file, "_database", Failing(file._database))
+        with pytest.raises(sqlite3.OperationalError, match="disk is full"):
+            file.take(later, loaded, loaded.snapshot, now=8)
+    assert (file.cursor, file.answered_at, file.newest) == before
+    assert known(file.take(later, loaded, file.rebased(loaded), now=9), "w") == {"orders": 2}
+
+
+def test_a_file_that_another_process_is_writing_is_opened_and_not_begun_again(
+    file: FeedFile, tmp_path: Path, loaded: LoadedBundle
+) -> None:
+    file.take(page(delta("visitor", 1, "v", orders=1)), loaded, loaded.snapshot, now=7)
+    (path,) = tmp_path.rglob("*.sqlite")
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        again = FeedFile(path)
+        assert known(again.rebased(loaded), "v") == {"orders": 1}
+        again.close()
+        other.rollback()
+
+
 def test_of_many_visitors_few_stand_unpacked(file: FeedFile, loaded: LoadedBundle) -> None:
     count = MAX_UNPACKED * 2
     snapshot = file.take(

@@ -1,7 +1,4 @@
-from contracts.controls import Controls
-from contracts.decision import Cause, Decision, DecisionRequest, Decisions, Reason, Tier, Trace
-from contracts.features import Cursor
-from contracts.record import DecisionRecord
+from contracts.decision import Cause, Decision, Decisions, Reason, Tier
 from edge.telemetry import (
     DECISIONS,
     DURATION,
@@ -10,10 +7,8 @@ from edge.telemetry import (
     QA_DECISIONS,
     REQUESTS,
     UNKNOWN_ITEMS,
-    Recent,
     Telemetry,
 )
-from edge.visitor_features import PackedVisitor
 
 
 def made(request_id: str, slot: str = "hero", cause: Cause | None = None) -> Decision:
@@ -27,21 +22,6 @@ def made(request_id: str, slot: str = "hero", cause: Cause | None = None) -> Dec
         propensity=1.0,
         component="c",
         props={},
-    )
-
-
-def record(request_id: str) -> DecisionRecord:
-    return DecisionRecord(
-        format_version=1,
-        fingerprint={},
-        revision="r",
-        node="n",
-        request=DecisionRequest(request_id=request_id, now=0, slots=("hero",)),
-        visitor={},
-        cursor=Cursor(),
-        controls=Controls(),
-        result=Decisions(decisions=(made(request_id),), traces=(Trace(slot="hero"),)),
-        result_digest="",
     )
 
 
@@ -95,15 +75,3 @@ def test_what_a_qa_token_is_shown_is_counted_apart() -> None:
     assert 'edgewise_qa_decisions_total{slot="hero",tier="model",cause=""} 1' in lines
     assert "edgewise_decide_seconds_count 2" in lines
     assert "edgewise_engine_bugs_total 1" in lines
-
-
-def test_the_newest_decisions_are_remembered() -> None:
-    recent = Recent(most=2)
-    for name in ("one", "two", "three"):
-        recent.add(record(name), PackedVisitor({}, ()))
-    assert recent.find("one.hero") is None
-    assert recent.find("two.offer") is None
-    assert recent.find("") is None
-    found = recent.find("three.hero")
-    assert found is not None
-    assert (found[0].record().request.request_id, found[1].answer, found[2].slot) == ("three", ("a",), "hero")
