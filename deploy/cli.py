@@ -6,6 +6,7 @@ here, 4 the surroundings fail (a port in use, an unreachable origin, a missing f
 """
 
 import argparse
+import os
 import sys
 from difflib import get_close_matches
 from importlib import import_module
@@ -96,7 +97,10 @@ def _exit_code(error: EdgewiseError | OSError) -> int:
 
 
 def _show(outcome: Outcome, *, is_json: bool) -> None:
-    if is_json:
-        print(encode_json(outcome.data).decode())
-    elif outcome.text:
-        print(outcome.text, file=sys.stderr if outcome.is_error else sys.stdout)
+    try:
+        if is_json:
+            print(encode_json(outcome.data).decode(), flush=True)
+        elif outcome.text:
+            print(outcome.text, file=sys.stderr if outcome.is_error else sys.stdout, flush=True)
+    except BrokenPipeError:  # `| head` has read enough; what is left must go somewhere when Python ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

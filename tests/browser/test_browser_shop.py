@@ -144,6 +144,13 @@ def test_an_answer_and_a_taken_offer_are_told(visit: Open, edge: Edge) -> None:
     assert (answer["item"], answer["data"]) == ("household-size", {"key": "size", "answer": "Three"})
 
 
+def test_a_shelf_of_what_is_popular_does_not_say_that_it_was_picked(visit: Open, edge: Edge) -> None:
+    for item in edge.slots["for-you"]["props"]["items"]:
+        item["why"] = "Popular in our stores"
+    page = decided(visit("?as=208"))
+    expect(page.locator("#shelf-title")).to_have_text("Popular in our stores")
+
+
 def test_answers_can_be_taken_back(visit: Open, edge: Edge) -> None:
     page = decided(visit("?as=208"))
     page.get_by_role("button", name="Forget my answers").click()

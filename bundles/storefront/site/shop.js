@@ -61,8 +61,8 @@ const shop = (() => {
   const GLYPHS = [ // the first that fits the title wins, else the first that fits the category
     [/\boils?\b|vinegar|syrup|shortening|spice/, "grocery"], [/newspaper/, "news"], [/banana|tropical/, "banana"], [/tomato|salsa|pasta sauce|condiment/, "tomato"], [/potato/, "potato"], [/garlic/, "garlic"], [/green onion|herb/, "greens"], [/onion|root/, "root"],
     [/pepper(?!oni)/, "pepper"], [/grape/, "grapes"], [/berr/, "berry"],
-    [/salad|lettuce|greens|broccoli|cabbage|spinach|celery|cucumber/, "greens"],
-    [/juice|citrus|orange|lemonade/, "juice"], [/apple|melon|stone fruit|pear|fruit|jam|jelly/, "fruit"],
+    [/fruit from|fruit salad/, "fruit"], [/salad|lettuce|greens|broccoli|cabbage|spinach|celery|cucumber|cauliflower/, "greens"],
+    [/cookie/, "sweets"], [/bread|bun\b|buns|bagel/, "bread"], [/\bplates?\b|\bcups?\b|cutlery/, "household"], [/juice|citrus|orange|lemonade/, "juice"], [/apple|melon|stone fruit|pear|fruit|jam|jelly/, "fruit"],
     [/ice cream|novelt|frozen (appetizer|dessert|pie|fruit)|sherb/, "frozen"], [/pizza/, "pizza"], [/egg/, "eggs"],
     [/yogurt|sour cream|pudding/, "yogurt"], [/cheese/, "cheese"], [/milk|cream|butter|margarin|dairy/, "milk"],
     [/\bcats? |(?<!hot )\bdogs?\b|\bpets?\b|kitty|bird/, "pet"], [/baby (food|care|wipe)|diaper|infant/, "baby"], [/coffee|tea\b|teas|cocoa/, "coffee"],
@@ -276,7 +276,7 @@ const shop = (() => {
 
   document.addEventListener("edgewise:decided", ({ target, detail }) => {
     decided.set(target.getAttribute("name"), detail);
-    find("#panel-latency").textContent = `${decided.size} decided in ${Math.max(1, Math.round(detail.ms))} ms`;
+    find("#panel-latency").textContent = `${decided.size} decided in ${serverMs(detail)} ms`;
     find("#panel-peek").dataset.state = "decided";
     titleShelf(target.previousElementSibling?.querySelector("[data-own]"), detail.slot);
     if (find("#panel").open) drawPanel();
@@ -287,10 +287,18 @@ const shop = (() => {
     find("#panel-peek").dataset.state = "kept";
   });
 
-  function titleShelf(title, { tier }) {
+  // A heading promises no more than the reasons below it: what is popular is not picked for anybody.
+  function titleShelf(title, { tier, props }) {
     if (!title) return;
     const { own, popular, plain } = title.dataset;
-    title.textContent = tier === "plain" ? plain : tier === "fallback" ? popular : own;
+    const isOwn = tier !== "fallback" && props.items?.some(({ why }) => why !== popular);
+    title.textContent = tier === "plain" ? plain : isOwn ? own : popular;
+  }
+
+  // The node's own time where it tells it, else the round trip.
+  function serverMs({ timing, ms }) {
+    const total = /total;dur=([\d.]+)/.exec(timing ?? "");
+    return Math.max(1, Math.round(total ? Number(total[1]) : ms));
   }
 
   function drawPanel() {

@@ -1,4 +1,5 @@
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -20,6 +21,19 @@ def test_without_words_it_introduces_its_commands(capsys: pytest.CaptureFixture[
 def test_an_unknown_command_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["delpoy"]) == 2
     assert "there is no command `delpoy`" in capsys.readouterr().err
+
+
+def test_who_stops_reading_gets_no_traceback() -> None:
+    shown = "from deploy import cli, outcome; input(); cli._show(outcome.Outcome({}, 'x'), is_json=False)"
+    with subprocess.Popen([sys.executable, "-c", shown], stdin=-1, stdout=-1, stderr=-1, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        process.stdin.write("go on\n")
+        process.stdin.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 0
 
 
 @pytest.mark.parametrize("command", list(cli.COMMANDS))
