@@ -1,44 +1,28 @@
-from contracts.controls import Controls
-from contracts.decision import Decision, DecisionRequest, Decisions, Reason, Tier, Trace
-from contracts.features import Cursor
-from contracts.record import DecisionRecord
+from records import NOW, VISITOR, record_of
+
+from contracts.bundle import Bundle
+from contracts.features import FeatureDelta, Root
+from edge.packed_deltas import packed_delta
 from edge.recent import Recent
 from edge.visitor_features import PackedVisitor
+from engine.load import load
 
 
-def record(request_id: str) -> DecisionRecord:
-    made = Decision(
-        decision_id=f"{request_id}.hero",
-        slot="hero",
-        tier=Tier.MODEL,
-        cause=None,
-        reason=Reason.TARGETING_MATCH,
-        answer=("a",),
-        propensity=1.0,
-        component="c",
-        props={},
-    )
-    return DecisionRecord(
-        format_version=1,
-        fingerprint={},
-        revision="r",
-        node="n",
-        request=DecisionRequest(request_id=request_id, now=0, slots=("hero",)),
-        visitor={},
-        cursor=Cursor(),
-        controls=Controls(),
-        result=Decisions(decisions=(made,), traces=(Trace(slot="hero"),)),
-        result_digest="",
-    )
-
-
-def test_the_newest_decisions_are_remembered() -> None:
+def test_the_newest_pages_are_remembered_as_they_were_made(tea_bundle: Bundle) -> None:
+    loaded = load(tea_bundle)
+    values = {name: known.value for name, known in VISITOR.items()}
+    told = FeatureDelta(table="visitor", seq=1, entity="v", as_of=NOW - 5, values=values)
+    types = {spec.name: spec.type for spec in loaded.schema.of(Root.VISITOR)}
+    records = [record_of(loaded, number) for number in (1, 2, 3)]
     recent = Recent(most=2)
-    for name in ("one", "two", "three"):
-        recent.add(record(name), PackedVisitor({}, ()))
-    assert recent.find("one.hero") is None
-    assert recent.find("two.offer") is None
+    for record in records:
+        recent.add(record, PackedVisitor(types, (packed_delta(told),)))
+    assert recent.find("r1.hero") is None
+    assert recent.find("r2.nothing") is None
     assert recent.find("") is None
-    found = recent.find("three.hero")
+    found = recent.find("r3.hero")
     assert found is not None
-    assert (found[0].record().request.request_id, found[1].answer, found[2].slot) == ("three", ("a",), "hero")
+    page, decision, trace = found
+    assert page.bare.visitor == {}
+    assert page.record() == records[2]
+    assert (decision.decision_id, trace.slot) == ("r3.hero", "hero")
