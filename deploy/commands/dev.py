@@ -35,6 +35,7 @@ from deploy.secrets import ensure_secrets
 from edge.config import parse_instant
 
 WATCHED = {".toml", ".csv", ".lock"}
+_BUDGET_MS = "50"  # instead of 20: browser, compiler and origin share the machine
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -119,7 +120,7 @@ def _programs(options: argparse.Namespace, state: Path) -> list[Callable[[], Chi
     secrets = ["--secrets", str(state / "secrets.json")]
     origin_url = f"http://127.0.0.1:{options.port + 1}"
     edge = ["edge", "--registry", str(state / "registry"), "--state", str(state / "edge"), *secrets]
-    edge += ["--origin", origin_url, "--port", str(options.port), "--dev"]
+    edge += ["--origin", origin_url, "--port", str(options.port), "--dev", "--budget-ms", _BUDGET_MS]
     origin = ["origin", "--bundle", str(state / "bundle.zip"), "--state", str(state / "origin"), *secrets]
     origin += ["--port", str(options.port + 1)]
     if (options.folder / "site").is_dir():
