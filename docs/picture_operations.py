@@ -1,4 +1,4 @@
-"""What the pictures of docs/storefront.md show of a shop's operation: values that grow old, experiments, a shadow.
+"""What the pictures of docs/storefront.md show of a shop's operation: old values, experiments, a shadow, masks.
 
 The requests go to the nodes of `docs.pictures`; which households tell most is found by asking.
 """
@@ -9,11 +9,12 @@ from itertools import islice
 
 from contracts.decision import Override
 from docs.picture_cards import Cell, below, card, code, heading, table
-from docs.picture_scenes import SLOTS, Json, Shop, Visitor, shown
+from docs.picture_scenes import CITY, SLOTS, THIRD, Json, Shop, Visitor, shown
 from edge.config import MICROSECONDS, read_secrets
 from edge.qa import COOKIE, Token, signed
 
 EXPERIMENT, ARMS = "hero-exploration", ("greedy", "curious", "rising")
+ZIP_CODES = ("", CITY, "45840", "10001", CITY[:3])
 ROWS, TRIES = 6, 60
 HOUR_S = 3600
 
@@ -41,6 +42,25 @@ def policies(shop: Shop) -> str:
         table(("household", *ARMS), arms),
         heading("offer: what is served, and what its shadow says"),
         table(("household", "epsilon serves", "softmax would show", "softmax gives to what was served"), shadows),
+    )
+
+
+def delivery(shop: Shop) -> str:
+    """What is promised to each ZIP code, and what the record of the answer holds of it."""
+    rows: list[list[Cell]] = []
+    for zip_code in ZIP_CODES:
+        visitor = Visitor(shop.edge, THIRD)
+        context = {"device": "desktop"} | ({"zip": zip_code} if zip_code else {})
+        decision = visitor.decide("delivery", **context)["delivery"]
+        record = visitor.trace(decision)["record"]
+        promise = below(code(decision["answer"][0]), decision["props"]["by"])
+        held = ", ".join(f"{name} = {value}" for name, value in record["request"]["context"].items())
+        masked = code(", ".join(record["masked"]) or "-")
+        rows.append([zip_code or "not told", promise, str(decision["why"]), code(held), masked])
+    return card(
+        "Deliver to ...",
+        "one table of promises, at nine in the morning in Ohio; three digits are no ZIP code",
+        table(("ZIP code", "promise", "why", "context in the record", "masked in the record"), rows),
     )
 
 
@@ -83,4 +103,4 @@ def _shadows(shop: Shop) -> Iterator[list[Cell]]:
             yield [household, served, other, f"{told['of_served']:.3g}"]
 
 
-CARDS: dict[str, Callable[[Shop], str]] = {"freshness": freshness, "policies": policies}
+CARDS: dict[str, Callable[[Shop], str]] = {"freshness": freshness, "policies": policies, "delivery": delivery}

@@ -20,6 +20,7 @@ from playwright.sync_api import Browser, Page
 from docs.picture_cards import Cell, Raw, bars, big, card, code, columns, heading, lines, table, tier
 
 FIRST, SECOND, THIRD = "1057", "478", "208"
+CITY = "45202"
 SLOTS = ("hero", "for-you", "offer", "delivery", "ask", "popular")
 SHELVES = ("for-you", "goes-with", "popular")
 GENERATORS = {
@@ -74,9 +75,10 @@ class Visitor:
     def __init__(self, edge: str, household: str, **headers: str) -> None:
         self._client = httpx.Client(base_url=edge, params={"as": household}, headers=headers, timeout=30)
 
-    def decide(self, *slots: str) -> dict[str, Json]:
-        """The decisions of these slots, or of the home page."""
+    def decide(self, *slots: str, **context: str) -> dict[str, Json]:
+        """The decisions of these slots, or of the home page; `context` is what the page tells."""
         asked: Json = {"slots": list(slots)} if slots else {"page": "home"}
+        asked["context"] = context
         answer: dict[str, Json] = self._post("/v1/decide", asked)["slots"]
         return answer
 
@@ -277,13 +279,15 @@ def caps(shop: Shop) -> str:
     return card(f"Household {household} has seen its offer often enough", note, table(names, rows))
 
 
-def recorded(shop: Shop) -> tuple[str, str]:
-    """Pages of sixty households, so that the origin has records; a decision of the first, and an item it shows."""
+def recorded(shop: Shop) -> dict[str, Json]:
+    """Pages of sixty households, so that the origin has records; of them the decisions that the page explains."""
     for household in list(shop.households())[:60]:
         Visitor(shop.edge, household).decide()
-    decision = Visitor(shop.edge, FIRST).decide("for-you")["for-you"]
+    told = Visitor(shop.edge, FIRST).decide("for-you") | Visitor(shop.edge, THIRD).decide("delivery", zip=CITY)
+    offered = (Visitor(shop.edge, name) for name in shop.households())
+    told |= next(visitor for visitor in offered if _is_offered(visitor)).decide("offer")
     time.sleep(UPLINK_S)
-    return decision["decision_id"], decision["answer"][0]
+    return told
 
 
 def _is_offered(visitor: Visitor) -> bool:

@@ -40,6 +40,7 @@ SILENCE_S = 1  # instead of the bundle's eight days, which nobody waits for
 CARD_WIDTH, QUALITY = 980, 78
 OTHER_FLOOR = ("item.cost * 105", "item.cost * 140")
 KEPT_LINES = 6
+LISTED = ("drew ", " blocked by ", "model ")
 
 
 def main() -> None:
@@ -132,26 +133,31 @@ def painted(chromium: Browser, body: str, file: Path, width: int, scale: float) 
 
 def write_texts(shop: Shop, scratch: Path) -> None:
     """What the commands print, into the page."""
-    decision, item = picture_scenes.recorded(shop)
-    recording, other = scratch / "baskets.rec", scratch / "other"
+    text = PAGE.read_text(encoding="utf-8")
+    for name, told in printed(shop, scratch).items():
+        block = told.strip()
+        pattern = rf"(<!-- from: {name} -->\n```text\n).*?(```)"
+        text = re.sub(pattern, lambda found, block=block: f"{found[1]}{block}\n{found[2]}", text, flags=re.DOTALL)
+    PAGE.write_text(text, encoding="utf-8")
+
+
+def printed(shop: Shop, scratch: Path) -> dict[str, str]:
+    """What the commands print on records of the shop, by the name of the block."""
+    decisions = picture_scenes.recorded(shop)
+    recording, other = str(scratch / "baskets.rec"), scratch / "other"
     shutil.copytree(STOREFRONT, other, ignore=shutil.ignore_patterns("dist", "rows", "history", "untrained.zip"))
     guards = other / "rules/guards.toml"
     guards.write_text(guards.read_text(encoding="utf-8").replace(*OTHER_FLOOR), encoding="utf-8")
     edgewise("build", str(other), "-o", str(scratch / "other.zip"))
-    registry = ["--registry", str(shop.registry)]
     bundles = [word for name in ("registry", "impatient") for word in ("--bundle", str(scratch / f"{name}.zip"))]
-    source, words = str(recording), ["--decision", decision, "--candidate", item]
-    texts = {
-        "replay": edgewise("replay", shop.origin, *bundles, "--save", source),
-        "replay --with": first_example(edgewise("replay", source, *bundles, "--with", str(scratch / "other.zip"))),
-        "explain": shortened(edgewise("explain", source, *registry, *words, "--sources", str(STOREFRONT))),
+    replayed = edgewise("replay", shop.origin, *bundles, "--save", recording)
+    compared = edgewise("replay", recording, *bundles, "--with", str(scratch / "other.zip"))
+    explain = ["explain", recording, "--registry", str(shop.registry), "--sources", str(STOREFRONT), "--decision"]
+    explained = {
+        f"explain {slot}": shortened(edgewise(*explain, decision["decision_id"]))
+        for slot, decision in decisions.items()
     }
-    text = PAGE.read_text(encoding="utf-8")
-    for name, block in texts.items():
-        block = block.strip()
-        pattern = rf"(<!-- from: {name} -->\n```text\n).*?(```)"
-        text = re.sub(pattern, lambda found, block=block: f"{found[1]}{block}\n{found[2]}", text, flags=re.DOTALL)
-    PAGE.write_text(text, encoding="utf-8")
+    return {"replay": replayed, "replay --with": first_example(compared), **explained}
 
 
 def edgewise(*words: str) -> str:
@@ -169,17 +175,17 @@ def first_example(text: str) -> str:
 
 
 def shortened(text: str) -> str:
-    """The text with long lists cut: of lines that begin alike or stand equally deep, the first few."""
+    """The text with long lists cut: of lines that stand equally deep and say the like, the first few."""
     kept: list[str] = []
-    same, count = "", 0
+    same, count = ("", ""), 0
     for line in text.splitlines():
-        kind = line[: len(line) - len(line.lstrip())] + ("drew" if line.startswith("drew") else "")
-        kind += "blocked" if " blocked by " in line else ""
+        indent = line[: len(line) - len(line.lstrip())]
+        kind = (indent, next((words for words in LISTED if words in line), ""))
         same, count = (same, count + 1) if kind == same else (kind, 1)
-        if not kind or count <= KEPT_LINES:
+        if not any(kind) or count <= KEPT_LINES:
             kept.append(line)
         elif count == KEPT_LINES + 1:
-            kept.append(f"{kind.removesuffix('drew').removesuffix('blocked')}...")
+            kept.append(f"{indent}...")
     return "\n".join(kept)
 
 

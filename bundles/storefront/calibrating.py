@@ -20,7 +20,7 @@ Points = NDArray[np.float64]
 
 
 class Reliability(msgspec.Struct, frozen=True):
-    """What a model's probabilities are worth on the test weeks, before calibration and after.
+    """What a model's probabilities are worth on rows that judge, before calibration and after.
 
     `ece` is the expected calibration error over bins with equally many rows, `brier` the mean squared error.
     """
@@ -38,8 +38,13 @@ def line(margins: NDArray[np.float64], labels: NDArray[np.bool_]) -> Points:
     slope, offset = float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
     if slope <= 0.0:
         raise ValueError("the model sorts worse than chance: its margins cannot be calibrated")
+    return sigmoid(slope, offset)
+
+
+def sigmoid(slope: float = 1.0, offset: float = 0.0) -> Points:
+    """Points on one sigmoid; by default that of margins which are log odds already."""
     odds = np.linspace(LOWEST, HIGHEST, POINTS)
-    return np.column_stack([(odds - offset) / slope, _sigmoid(odds)])
+    return np.column_stack([(odds - offset) / slope, _chances(odds)])
 
 
 def calibrated(points: Points, margins: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -57,7 +62,7 @@ def write(points: Points, file: Path) -> None:
 
 def reliability(name: str, points: Points, margins: NDArray[np.float64], labels: NDArray[np.bool_]) -> Reliability:
     """How well the probabilities fit what happened."""
-    before, after = _sigmoid(margins), calibrated(points, margins)
+    before, after = _chances(margins), calibrated(points, margins)
     return Reliability(
         name=name,
         rows=len(labels),
@@ -77,5 +82,5 @@ def _ece(chances: NDArray[np.float64], labels: NDArray[np.bool_]) -> float:
     return sum(abs(said - came) * rows for said, came, rows in bins(chances, labels)) / max(1, len(labels))
 
 
-def _sigmoid(odds: NDArray[np.float64]) -> NDArray[np.float64]:
+def _chances(odds: NDArray[np.float64]) -> NDArray[np.float64]:
     return 1.0 / (1.0 + np.exp(-odds))

@@ -1,8 +1,8 @@
-"""The redemption model: which offer a household redeems, learnt from the campaigns that were sent.
+"""What the redemption model learns from: the campaigns that were sent, to whom, and who redeemed a coupon.
 
 A campaign is a row of the table `incentives`, as the shop's own incentives are, so the same input expressions run on
-both. Features are as of the day on which the campaign started; only campaigns that ended before the cut are learnt
-from, since others may still be redeemed. Campaigns went to chosen households: this is redemption, never uplift.
+both. Features are as of the day on which the campaign started. Campaigns went to chosen households: what is learnt
+from them is redemption, never uplift.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,8 +15,6 @@ import numpy as np
 from ibis.backends import BaseBackend
 from ibis.expr.types import Table as IbisTable
 from numpy.typing import NDArray
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.metrics import roc_auc_score
 from training_rows import snapshot_as_of
 
 from contracts.catalog import ID, ColumnSpec, TableSpec
@@ -29,16 +27,6 @@ from engine.snapshot import Table
 
 SLOT = "offer"
 FIRST_CAMPAIGN = datetime(2017, 1, 15, tzinfo=UTC)  # earlier ones met households without a history
-LATE_FROM = datetime(2017, 10, 1, tzinfo=UTC)
-SETTINGS = {
-    "max_iter": 80,
-    "learning_rate": 0.06,
-    "max_leaf_nodes": 8,
-    "min_samples_leaf": 40,
-    "l2_regularization": 1.0,
-    "early_stopping": False,
-    "random_state": 0,
-}
 
 
 @dataclass(frozen=True)
@@ -77,7 +65,7 @@ def campaigns_of(history: BaseBackend) -> list[Campaign]:
 
 def campaign_rows(campaign: Campaign, loaded: LoadedBundle, folder: Path) -> CampaignRows:
     """The rows of one campaign, by the engine's own input programs, as of its start."""
-    model = _model(loaded)
+    model = redemption_model(loaded)
     spec = next(table for table in loaded.catalog.tables if table.name == loaded.slots[SLOT].spec.table)
     table, row = _table_of(spec, campaign), np.zeros(1, dtype=np.int64)
     snapshot = snapshot_as_of(loaded, folder, folder / "redeemers.py", campaign.starts_at)
@@ -88,26 +76,12 @@ def campaign_rows(campaign: Campaign, loaded: LoadedBundle, folder: Path) -> Cam
     return CampaignRows(campaign, inputs, labels)
 
 
-def train(rows: Sequence[CampaignRows], cut: datetime) -> tuple[HistGradientBoostingClassifier, dict[str, float]]:
-    """The model, learnt from campaigns that ended before the cut, and how an earlier one did on late campaigns."""
-    report = _evaluate(rows, cut)
-    return _fit([each for each in rows if each.campaign.ends_at <= cut]), report
-
-
-def _fit(rows: Sequence[CampaignRows]) -> HistGradientBoostingClassifier:
-    model = HistGradientBoostingClassifier(**SETTINGS)
-    return model.fit(np.concatenate([each.inputs for each in rows]), np.concatenate([each.labels for each in rows]))
-
-
-def _evaluate(rows: Sequence[CampaignRows], cut: datetime) -> dict[str, float]:
-    early = [each for each in rows if each.campaign.ends_at <= LATE_FROM]
-    late = [each for each in rows if LATE_FROM <= each.campaign.starts_at < cut]
-    report = {"early pairs": float(sum(len(each.labels) for each in early)), "late pairs": 0.0}
-    labels = np.concatenate([each.labels for each in late]) if late else np.zeros(0, dtype=bool)
-    if early and labels.any() and not labels.all() and any(each.labels.any() for each in early):
-        chances = _fit(early).predict_proba(np.concatenate([each.inputs for each in late]))[:, 1]
-        report |= {"late pairs": float(len(labels)), "AUC": float(roc_auc_score(labels, chances))}
-    return report
+def redemption_model(loaded: LoadedBundle) -> LoadedModel:
+    """The model of the offers, with its input programs."""
+    model = loaded.slots[SLOT].model
+    if model is None:
+        raise ValueError(f"slot {SLOT} names no model")
+    return model
 
 
 def _campaign(shape: Mapping[str, Any], households: Sequence[str], redeemers: Sequence[str]) -> Campaign:
@@ -135,13 +109,6 @@ def _grouped(table: IbisTable) -> dict[str, list[str]]:
 
 def _scope(now: int, loaded: LoadedBundle, visitor: Mapping[str, FeatureValue]) -> Scope:
     return Scope(now, frozenset(loaded.schema.purposes), {}, {}, visitor)
-
-
-def _model(loaded: LoadedBundle) -> LoadedModel:
-    model = loaded.slots[SLOT].model
-    if model is None:
-        raise ValueError(f"slot {SLOT} names no model")
-    return model
 
 
 def _table_of(spec: TableSpec, campaign: Campaign) -> Table:

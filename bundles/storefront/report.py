@@ -48,7 +48,7 @@ class Report(msgspec.Struct, frozen=True):
     qualities: tuple[Quality, ...]
     calibrations: tuple[Reliability, ...] = ()
     rankings: tuple[Ranking, ...] = ()
-    redemption: dict[str, float] = {}
+    redemption: Reliability | None = None
 
 
 def judge(name: str, scores: NDArray[np.float64], labels: NDArray[np.bool_], starts: NDArray[np.int64]) -> Quality:
@@ -75,9 +75,9 @@ def render(report: Report) -> str:
         *map(_calibration, report.calibrations),
         *map(_ranking, report.rankings),
     ]
-    if "AUC" in report.redemption:
-        pairs = int(report.redemption["late pairs"])
-        lines.append(f"offer redemption: AUC {report.redemption['AUC']:.4f} on {pairs:,} household-campaign pairs")
+    if (offers := report.redemption) is not None:
+        told = f"expected calibration error {offers.ece[1]:.4f}, Brier {offers.brier[1]:.4f}"
+        lines.append(f"{offers.name}: AUC {offers.auc:.4f} on {offers.rows:,} household-campaign pairs, {told}")
     return "\n".join(lines)
 
 

@@ -1,9 +1,9 @@
 """Trains the storefront's three models on rows that the engine itself computes, and writes `models.lock`.
 
 The purchase and the discount model learn from baskets of weeks 38 to 46, are calibrated on week 47 and judged on weeks
-48 to 52; every week's requests read the snapshot that the origin publishes at its start. Rows of different weeks are
-computed by different processes. What was trained stays until data, code or expressions change; then `python train.py`
-trains again.
+48 to 52; every week's requests read the snapshot that the origin publishes at its start. The redemption model learns
+from campaigns. Rows of different weeks are computed by different processes. What was trained stays until data, code or
+expressions change; then `python train.py` trains again.
 
     python train.py [--sample N]     on N households only: for tests
 """
@@ -16,19 +16,19 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
-import joblib
 import lightgbm
 import msgspec
 import numpy as np
 import sklearn
+import xgboost
 from baskets import Basket, read_baskets, sampled
-from calibrating import reliability
+from calibrating import reliability, sigmoid
 from calibrating import write as write_line
 from data import prepare
 from fitting import Fitted, Split, fit_discount, fit_purchase
+from fitting_offers import fit_redemption, judge_redemption
 from ibis.backends import BaseBackend
-from redemption import Campaign, CampaignRows, campaign_rows, campaigns_of
-from redemption import train as train_redemption
+from redemption import Campaign, CampaignRows, campaign_rows, campaigns_of, redemption_model
 from report import Report, judge, render
 from tqdm import tqdm
 from tradeoff import compare
@@ -40,16 +40,18 @@ import origin
 from compiler.build import without_models
 from contracts.bundle import read_file, write_file
 from engine.load import load
-from engine.loaded import LoadedBundle
+from engine.loaded import LoadedBundle, LoadedModel
 from origin.profiles import connect
 
 TRAIN_WEEKS, TEST_WEEKS = range(FIRST_RANKED_WEEK, CATALOG_WEEK - 1), range(CATALOG_WEEK, LAST_WEEK)
 CALIBRATION_WEEKS = range(CATALOG_WEEK - 1, CATALOG_WEEK)
 TRAIN_REQUESTS, CALIBRATION_REQUESTS, TEST_REQUESTS = 6_100, 700, 2_900
-PURCHASE, DISCOUNT, REDEMPTION = "models/purchase.txt", "models/discount.txt", "models/redemption.joblib"
+PURCHASE, DISCOUNT, REDEMPTION = "models/purchase.txt", "models/discount.txt", "models/redemption.json"
 PURCHASE_LINE, DISCOUNT_LINE = "models/purchase.calibration.csv", "models/discount.calibration.csv"
-FILES, LOCK = (DISCOUNT_LINE, DISCOUNT, PURCHASE_LINE, PURCHASE, REDEMPTION), "models.lock"
-LIBRARIES = (lightgbm, sklearn, np)
+REDEMPTION_LINE = "models/redemption.calibration.csv"
+FILES = (DISCOUNT_LINE, DISCOUNT, PURCHASE_LINE, PURCHASE, REDEMPTION_LINE, REDEMPTION)
+LOCK = "models.lock"
+LIBRARIES = (lightgbm, xgboost, sklearn, np)
 PROCESSES = 2
 
 
@@ -59,20 +61,7 @@ def train(folder: Path, sample: int | None = None) -> Report:
     kept, digest = data / "report.json", _digest(folder)
     if (report := _kept_report(folder, kept, digest)) is not None:
         return report
-    loaded, weeks, campaigns = _all_rows(folder)
-    rows = _split(weeks)
-    _, purchase, discount = trained_slot(loaded)
-    fitted = {
-        PURCHASE: fit_purchase(rows, [each.name for each in purchase.inputs]),
-        DISCOUNT: fit_discount(rows, [each.name for each in discount.inputs]),
-    }
-    redemption, redemption_figures = train_redemption(campaigns, week_start(TEST_WEEKS.start))
-    for file, line_file in ((PURCHASE, PURCHASE_LINE), (DISCOUNT, DISCOUNT_LINE)):
-        fitted[file].booster.save_model(folder / file)
-        write_line(fitted[file].line, folder / line_file)
-    joblib.dump(redemption, folder / REDEMPTION)
-    report = _report(rows, fitted[PURCHASE], fitted[DISCOUNT], loaded)
-    report = msgspec.structs.replace(report, redemption=redemption_figures)
+    report = _trained(folder)
     (folder / LOCK).write_text(_lock(folder), encoding="utf-8")
     kept.write_bytes(msgspec.json.format(msgspec.json.encode(Kept(digest=digest, report=report))))
     return report
@@ -101,6 +90,28 @@ def _digest(folder: Path) -> str:
     for source in sorted(sources, key=lambda file: (file.name, str(file))):
         state.update(hashlib.sha256(source.read_bytes()).digest())
     return state.hexdigest()
+
+
+def _trained(folder: Path) -> Report:
+    """Computes the rows, fits the three models, writes them with their lines."""
+    loaded, weeks, campaigns = _all_rows(folder)
+    rows, cut = _split(weeks), week_start(TEST_WEEKS.start)
+    _, purchase, discount = trained_slot(loaded)
+    offers = _names(redemption_model(loaded))
+    bought, reduced = fit_purchase(rows, _names(purchase)), fit_discount(rows, _names(discount))
+    redeemed = fit_redemption(campaigns, offers, cut)
+    bought.booster.save_model(folder / PURCHASE)
+    reduced.booster.save_model(folder / DISCOUNT)
+    redeemed.save_model(folder / REDEMPTION)
+    lines = {PURCHASE_LINE: bought.line, DISCOUNT_LINE: reduced.line, REDEMPTION_LINE: sigmoid()}
+    for file, points in lines.items():
+        write_line(points, folder / file)
+    report = _report(rows, bought, reduced, loaded)
+    return msgspec.structs.replace(report, redemption=judge_redemption(campaigns, offers, cut))
+
+
+def _names(model: LoadedModel) -> list[str]:
+    return [each.name for each in model.inputs]
 
 
 def _all_rows(folder: Path) -> tuple[LoadedBundle, dict[int, WeekRows], list[CampaignRows]]:

@@ -258,12 +258,54 @@ def test_a_household_that_is_not_in_the_list_is_named(visit: Open, edge: Edge) -
     expect(page.locator("#household-choice option:checked")).to_have_text("Household 17")
 
 
-def test_a_zip_code_is_told_as_context(visit: Open, edge: Edge) -> None:
+def context(edge: Edge, number: int) -> object:
+    edge.wait_for(lambda: len(edge.requests("/v1/decide")) == number)
+    return edge.requests("/v1/decide")[-1].body["context"]
+
+
+def test_a_zip_code_is_told_as_context_while_the_tab_keeps_it(visit: Open, edge: Edge) -> None:
     page = decided(visit("?as=208"))
-    page.locator("#zip").fill("45202")
-    page.locator("#place button").click()
-    edge.wait_for(lambda: len(edge.requests("/v1/decide")) == 2)
-    assert edge.requests("/v1/decide")[1].body["context"] == {"device": "desktop", "zip": "45202"}
+    assert context(edge, 1) == {"device": "desktop"}
+    page.get_by_label("Deliver to").fill("45202-1234")
+    page.get_by_role("button", name="Set").click()
+    assert context(edge, 2) == {"device": "desktop", "zip": "45202"}
+    expect(page.locator("#zip")).to_have_value("45202")
+    page.reload()
+    assert context(edge, 3) == {"device": "desktop", "zip": "45202"}
+    expect(page.locator("#zip")).to_have_value("45202")
+    assert "45202" not in page.url
+    page.get_by_role("button", name="Forget", exact=True).click()
+    assert context(edge, 4) == {"device": "desktop"}
+    expect(page.locator("#zip")).to_have_value("")
+    assert "45202" not in page.evaluate("JSON.stringify([{ ...sessionStorage }, { ...localStorage }])")
+
+
+def test_forget_me_forgets_the_zip_code_too(visit: Open, edge: Edge) -> None:
+    page = decided(visit("?as=208"))
+    page.get_by_label("Deliver to").fill("45202")
+    page.get_by_label("Deliver to").press("Enter")
+    assert context(edge, 2) == {"device": "desktop", "zip": "45202"}
+    page.locator("#forget").click()
+    assert context(edge, 3) == {"device": "desktop"}
+
+
+@pytest.mark.parametrize("text", ["", "452", "abcde", "45202-", "452021"])
+def test_what_is_no_zip_code_is_told_gently_and_stays_here(visit: Open, edge: Edge, text: str) -> None:
+    page = decided(visit("?as=208"))
+    field = page.get_by_label("Deliver to")
+    field.fill(text)
+    field.press("Enter")
+    expect(page.locator("#zip-note")).to_have_text("A ZIP code has five digits, for example 45202")
+    expect(field).to_have_attribute("aria-invalid", "true")
+    expect(field).to_be_focused()
+    page.locator(".card[data-item='3'] .add").click()
+    expect(page.locator("#cart-count")).to_have_text("1")
+    assert edge.events("add_to_cart")
+    assert len(edge.requests("/v1/decide")) == 1
+    assert "zip" not in edge.requests("/v1/events")[0].body["decide"]["context"]
+    field.fill("45202")
+    field.press("Enter")
+    expect(field).to_have_attribute("aria-invalid", "false")
 
 
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE])

@@ -26,6 +26,7 @@ from deploy.processes import Child, start, stop, wait_until_ready
 from deploy.publish import publish
 from deploy.replays.catalogs import Catalogs
 from deploy.replays.recordings import fetch_recording
+from deploy.replays.replayer import replay
 from deploy.secrets import ensure_secrets
 from engine.gate import scope_of
 from engine.guard import guard
@@ -39,7 +40,7 @@ from loadtest import recorder
 from loadtest.shoppers import Secrets
 
 STOREFRONT = Path(__file__).parents[2] / "bundles/storefront"
-KEPT_OUT = shutil.ignore_patterns("data", "dist", "*.txt", "*.calibration.csv", "*.joblib", "models.lock")
+KEPT_OUT = shutil.ignore_patterns("data", "dist", "*.txt", "*.calibration.csv", "redemption.json", "models.lock")
 HOUSEHOLDS = 340
 REQUESTS = 1000
 
@@ -246,3 +247,22 @@ def test_nothing_is_read_that_came_later(shop: Shop) -> None:
     published = {delta.seq: delta.as_of for delta in shop.recording.deltas if delta.table == "products"}
     for position, records in by_position:
         assert all(published[position] <= record.request.now for record in records)
+
+
+def test_a_record_names_a_zip_code_and_does_not_hold_it(shop: Shop) -> None:
+    headers = {"x-edgewise-now": "2017-12-29T15:00:00+00:00"}
+    with httpx.Client(base_url=shop.edge, headers=headers, timeout=30) as client:
+        for context in ({}, {"zip": "45202"}):
+            asked = {"slots": ["delivery"], "context": context}
+            client.post("/v1/decide", json=asked).raise_for_status()
+    recording = settled(shop.origin, REQUESTS + 2)
+    plain, told = recording.records[-2:]
+    assert (plain.masked, told.masked) == ((), ("request.zip",))
+    assert not told.request.context
+    assert told.result.decisions[0].answer != plain.result.decisions[0].answer
+    loaded = load(build(shop.folder).bundle)
+    part = Recording(epoch=plain.cursor.epoch, records=(plain, told), deltas=recording.deltas)
+    assert [(verdict.outcome, verdict.detail) for verdict in replay([part], {loaded.revision: loaded})] == [
+        ("identical", ""),
+        ("not replayable", "masked: request.zip; what was decided from them cannot be decided again"),
+    ]

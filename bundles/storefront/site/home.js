@@ -85,16 +85,44 @@
     say(query ? `${results} on your shelf fit “${query}”` : "The whole shelf");
     if (query) edgewise.track("search", { data: { query, results } });
   });
-  find("#place").addEventListener("submit", (event) => {
-    event.preventDefault();
-    tellPlace();
-    edgewise.ask();
-  });
 
-  function tellPlace() {
-    const { zip, ...context } = { ...edgewise.context, zip: find("#zip").value.trim() };
+  // Where to deliver to. The tab keeps it and tells it with what it asks; nobody else does.
+
+  const zipOf = (text) => /^(\d{5})(-\d{4})?$/.exec(text.trim())?.[1] ?? "";
+
+  function deliverTo(zip) {
+    const { zip: _, ...context } = edgewise.context;
     edgewise.context = zip ? { ...context, zip } : context;
+    if (zip) sessionStorage.setItem("zip", zip);
+    else sessionStorage.removeItem("zip");
+    find("#zip").value = zip;
+    find("#zip-set").textContent = zip ? "Change" : "Set";
+    find("#zip-forget").hidden = !zip;
+    notePlace("set", zip ? "Only this tab remembers it" : "For the times at your door");
   }
 
-  tellPlace();
+  function notePlace(state, note) {
+    find("#place").dataset.state = state;
+    find("#zip").setAttribute("aria-invalid", state === "wrong");
+    find("#zip-note").textContent = note;
+  }
+
+  find("#place").addEventListener("submit", (event) => {
+    event.preventDefault();
+    const zip = zipOf(find("#zip").value);
+    if (!zip) {
+      notePlace("wrong", "A ZIP code has five digits, for example 45202");
+      return find("#zip").focus();
+    }
+    deliverTo(zip);
+    edgewise.ask();
+  });
+  find("#zip-forget").addEventListener("click", () => {
+    deliverTo("");
+    find("#zip").focus();
+    edgewise.ask();
+  });
+  find("#forget").addEventListener("click", () => deliverTo("")); // the whole page is asked for again then
+
+  deliverTo(zipOf(sessionStorage.getItem("zip") ?? ""));
 })();

@@ -18,7 +18,7 @@ def storefront_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("bundles") / "storefront"
     kept = shutil.ignore_patterns(
-        "data", "dist", "site", "*.txt", "*.calibration.csv", "*.joblib", "models.lock", "__pycache__"
+        "data", "dist", "site", "*.txt", "*.calibration.csv", "redemption.json", "models.lock", "__pycache__"
     )
     shutil.copytree(STOREFRONT, folder, ignore=kept)
     prepare(folder, SAMPLE)

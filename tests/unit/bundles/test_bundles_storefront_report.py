@@ -31,7 +31,7 @@ def test_no_request_at_all_is_no_error() -> None:
     assert (quality.auc, quality.ndcg, quality.hits) == (0.5, 0.0, 0.0)
 
 
-def test_the_table_names_each_way_and_the_redemption_model() -> None:
+def test_the_table_names_each_way_and_each_model() -> None:
     report = Report(
         train_requests=6000,
         train_rows=10,
@@ -41,11 +41,11 @@ def test_the_table_names_each_way_and_the_redemption_model() -> None:
         qualities=(Quality("popularity", 0.514, 0.1255, 0.463),),
         calibrations=(Reliability("discount", 15_000, 0.958, (0.03, 0.02), (0.073, 0.072)),),
         rankings=(Ranking("likelihood alone", 0.3376, 0.674, 1.171, 1.888),),
-        redemption={"late pairs": 900.0, "AUC": 0.8},
+        redemption=Reliability("redemption", 900, 0.8, (0.04, 0.03), (0.1, 0.09)),
     )
     text = render(report)
     assert "popularity        0.5140    0.1255    0.463" in text
     assert "2,900 test requests of weeks 48-52 with 500,000 candidates, 2.75% bought" in text
     assert "discount: AUC 0.9580 on 15,000 rows; calibration takes the expected error from 0.0300 to 0.0200" in text
     assert "shelf by likelihood alone: NDCG@10 0.3376, Hit@10 0.674, expected margin of an item $1.17" in text
-    assert "offer redemption: AUC 0.8000 on 900 household-campaign pairs" in text
+    assert "redemption: AUC 0.8000 on 900 household-campaign pairs, expected calibration error 0.0300" in text

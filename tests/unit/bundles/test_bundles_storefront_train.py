@@ -41,7 +41,8 @@ def test_the_lock_names_the_models_by_digest(trained: Path) -> None:
             "models/discount.txt",
             "models/purchase.calibration.csv",
             "models/purchase.txt",
-            "models/redemption.joblib",
+            "models/redemption.calibration.csv",
+            "models/redemption.json",
         )
     ]
 
