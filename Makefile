@@ -57,7 +57,7 @@ pictures: .venv/.dev  ## decide for real households and paint docs/images (needs
 clean:  ## remove what was built, prepared and trained (not the .venv)
 	@rm -rf dist .cache .edgewise bundles/*/dist bundles/*/data bundles/*/models.lock
 
-.venv/.demo .venv/.dev: .venv/.%: pyproject.toml constraints.txt
+.venv/.demo .venv/.dev: .venv/.%: pyproject.toml constraints.txt engine/scorers/kernel.c
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Edgewise needs Python 3.11 or newer; name one with: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv \

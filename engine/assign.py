@@ -6,8 +6,9 @@ nothing else does; such requests are excluded from measurement.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from itertools import combinations
+
+from msgspec import Struct, field
 
 from contracts.decision import DecisionRequest, Override
 from contracts.errors import NotRunnableError
@@ -21,8 +22,7 @@ PROFILE = "profile"
 _EXPERIMENT, _LAYER = SALT_PREFIXES = ("experiment/", "layer/")
 
 
-@dataclass(frozen=True, slots=True)
-class Assigned:
+class Assigned(Struct, frozen=True):
     """Slots that are held out, arms by experiment, and the policies that those arms put in place of slots' own."""
 
     held_out: frozenset[str] = frozenset()
@@ -90,6 +90,8 @@ def _held_out(loaded: LoadedBundle, unit: str | None, request: DecisionRequest) 
     if unit is None:
         return frozenset()
     holdouts = [each for each in loaded.experiments.holdouts if hashing.split(each.salt, unit) < each.share]
+    if not holdouts:
+        return frozenset()
     use_cases = {holdout.use_case for holdout in holdouts}
     if None in use_cases:
         return frozenset(request.slots)

@@ -19,6 +19,7 @@ from engine.gate import refusal, scope_of
 from engine.guard import guard
 from engine.loaded import LoadedBundle
 from engine.page import Page
+from engine.programs.arrays import quiet
 from engine.programs.values import Batch
 from engine.render import render
 from engine.rerank import Ranked, rerank
@@ -30,6 +31,7 @@ from engine.turn import OutOfTime, RefusedError, Score, Time, Turn
 __all__ = ["OutOfTime", "Score", "decide"]
 
 
+@quiet
 def decide(
     loaded: LoadedBundle,
     request: DecisionRequest,
@@ -134,7 +136,7 @@ def _answer(turn: Turn, tier: Tier, items: tuple[RankedItem, ...], propensity: f
         tier=tier,
         cause=turn.notes.cause,
         reason=REASONS[tier, turn.notes.cause],
-        answer=tuple(item.id for item in items),
+        answer=tuple([item.id for item in items]),
         propensity=propensity,
         component=turn.slot.spec.component,
         props=presented.props,

@@ -21,6 +21,7 @@ from engine.compare import Made
 from engine.feature_status import is_readable, status_of
 from engine.gate import scope_of
 from engine.loaded import LoadedBundle, LoadedModel, LoadedSlot
+from engine.programs.arrays import quiet
 from engine.programs.values import Batch, Scope
 from engine.score import by_model, matrix
 from engine.snapshot import VISITOR, Snapshot, Table
@@ -29,6 +30,7 @@ _US = 1_000_000
 _LARGEST = float(np.finfo(np.float32).max)
 
 
+@quiet
 def details(
     loaded: LoadedBundle, record: DecisionRecord, catalog: Snapshot, made: Made, items: Sequence[str]
 ) -> Details:

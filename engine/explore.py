@@ -5,11 +5,13 @@ pin, within the diversity limit. Pins hold their position; when nothing else is 
 the same positions under the same masks and numbers u, and is only logged.
 """
 
+import math
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from itertools import repeat
 from typing import TypeAlias
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from contracts.decision import DecisionRequest, Draw, Shadow
@@ -27,8 +29,7 @@ _UNITS = tuple(reversed(Sticky))  # widest first
 _Choose: TypeAlias = Callable[[int, NDArray[np.bool_]], tuple[int, float]]  # what a position gets, and how likely
 
 
-@dataclass(frozen=True, slots=True)
-class Drawn:
+class Drawn(Struct, frozen=True):
     """The rows of the answer in order, how each was drawn, and the propensity of the whole; None: no policy drew.
 
     `problem` says what of a policy's own inputs could not be used.
@@ -78,8 +79,10 @@ def shadow(slot: LoadedSlot, ranked: Ranked, seed: str, taken: Collection[str], 
 
 def seed_of(slot: LoadedSlot, request: DecisionRequest) -> str:
     """What makes a reloaded page show the same: the pseudonym of the slot's scope, or of the next narrower one."""
-    scopes = _UNITS[_UNITS.index(slot.spec.sticky) :]
-    return next((request.units[scope] for scope in scopes if scope in request.units), request.request_id)
+    for unit in _UNITS[_UNITS.index(slot.spec.sticky) :]:
+        if unit in request.units:
+            return request.units[unit]
+    return request.request_id
 
 
 def _numbers(slot: LoadedSlot, seed: str) -> tuple[float, ...]:
@@ -93,8 +96,8 @@ def _best(slot: LoadedSlot, ranked: Ranked, taken: Collection[str]) -> Drawn:
         return walk(slot, ranked, taken, (None,) * positions, _first_free(order))
     if taken:
         order = order[_is_free(ranked.batch, taken)[order]]
-    rows, ids = ranked.batch.rows[order[:positions]].tolist(), ranked.batch.table.ids
-    draws = [Draw(u=None, item=ids[row], propensity=1.0) for row in rows]
+    rows = ranked.batch.rows.take(order[:positions]).tolist()
+    draws = list(map(Draw, repeat(None), map(ranked.batch.table.ids.__getitem__, rows), repeat(1.0)))
     return Drawn(tuple(rows), *_stated(slot, draws))
 
 
@@ -142,9 +145,7 @@ def _stated(slot: LoadedSlot, draws: list[Draw]) -> tuple[tuple[Draw, ...], floa
     """The draws as they are logged, and the product of their propensities where a policy drew."""
     if not slot.kind.is_drawn:
         return (), None
-    propensity = 1.0
-    for draw in draws:
-        propensity *= draw.propensity
+    propensity = math.prod([draw.propensity for draw in draws], start=1.0)
     return tuple(draws), None if all([draw.is_pinned for draw in draws]) else propensity
 
 

@@ -13,12 +13,13 @@ from engine.snapshot import VISITOR, Snapshot
 
 def scope_of(request: DecisionRequest, snapshot: Snapshot, loaded: LoadedBundle) -> Scope:
     """All that expressions may read in this request. Folds that the cookie lacks have their initial values."""
-    absent = [spec for spec in loaded.state_features if spec.name not in request.visitor_state]
+    state = request.visitor_state
+    absent = [spec for spec in loaded.state_features if spec.name not in state]
     return Scope(
         now=request.now,
         granted=_granted(request, loaded.schema.purposes),
         request=request.context,
-        visitor_state={**folds.read(absent, {}, request.now), **request.visitor_state},
+        visitor_state={**folds.read(absent, {}, request.now), **state} if absent else state,
         visitor=snapshot.visitor(request.units.get(VISITOR)),
     )
 

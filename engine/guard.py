@@ -6,11 +6,11 @@ blocker: the guardrails in their declared order, then the caps (`cap:<name>`).
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from contracts.errors import ExpiredError, RuleError
@@ -19,12 +19,11 @@ from engine.loaded import LoadedGuard, LoadedSlot, Rows
 from engine.programs.values import Batch, Computed, Scope
 from engine.snapshot import Table
 
-_Places: TypeAlias = NDArray[np.int64]
+_Places: TypeAlias = NDArray[np.int16]
 _NO_EXPOSURES: Exposures = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Guarded:
+class Guarded(Struct, frozen=True, eq=False):
     """The candidates that may be shown, and by what each of the others was blocked first.
 
     `expired` is set when a guardrail met an expired feature that ends tier `model`.
@@ -41,8 +40,8 @@ def guard(slot: LoadedSlot, batch: Batch, exposures: Exposures = _NO_EXPOSURES) 
     blockers: dict[str, str] = {}
     allowed = first == len(slot.guards)
     if np.count_nonzero(allowed) < len(allowed):
-        blocked, ids = np.logical_not(allowed), batch.table.ids
-        for row, at in zip(batch.rows[blocked].tolist(), first[blocked].tolist(), strict=True):
+        blocked, ids = np.logical_not(allowed).nonzero()[0], batch.table.ids
+        for row, at in zip(batch.rows.take(blocked).tolist(), first.take(blocked).tolist(), strict=True):
             blockers[ids[row]] = slot.guards[at].name
         batch = batch.where(allowed)
     return Guarded(_capped(slot, batch, blockers, exposures) if slot.caps else batch, blockers, expired)
@@ -74,12 +73,13 @@ def _first_blockers(slot: LoadedSlot, batch: Batch) -> tuple[_Places, ExpiredErr
             except ExpiredError:
                 held, met = _held_ahead(rule, batch, first > at)
                 expired = expired or met
-            np.copyto(first, at, where=np.logical_not(held) & (first > at))
+            if np.count_nonzero(held) < len(held):
+                np.copyto(first, at, where=np.logical_not(held) & (first > at))
     return first, expired
 
 
 def _first_of_items(slot: LoadedSlot, scope: Scope, table: Table, rows: Rows) -> _Places:
-    first = np.full(len(rows), len(slot.guards), dtype=np.int64)
+    first = np.full(len(rows), len(slot.guards), dtype=np.int16)
     batch = Batch(scope, table, rows)
     for at, rule in enumerate(slot.guards):
         if rule.item_reads is not None:

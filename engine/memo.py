@@ -41,50 +41,48 @@ class Whole:
 class ByRow:
     """Something made of columns for each row of a table, as far as `is_made` says.
 
-    What was made for a row stands in `made` at its `place` (-1: nowhere): few of many rows are ever asked for. Rather
-    than that `made` takes more than 32 MiB, all is forgotten.
+    A single value stands in `made` at its row. What is wider stands there at its row's `place` (-1: nowhere), for few
+    of many rows are ever asked for; rather than that it takes more than 32 MiB, all is forgotten.
     """
 
     columns: tuple[Column, ...]
     newest: int
     made: NDArray[Any]
-    place: NDArray[np.int32]
     is_made: NDArray[np.bool_]
+    place: NDArray[np.int32] | None = None
     count: int = 0
 
     def of(self, rows: Rows, make: _Make) -> NDArray[Any]:
         """What was made for these rows, made now where it was not."""
         is_made = self.is_made.take(rows)
         if np.count_nonzero(is_made) < len(rows):
-            new, most = rows[~is_made], self._most()
-            if len(rows) > most:
-                return make(rows)
-            if self.count + np.count_nonzero(self.place[new] < 0) > most:
-                new = rows
-                self._forget()
-            self._take_in(new, make)
-        return self.made.take(self.place.take(rows), axis=0)
+            new = rows[~is_made]
+            if self.place is not None:
+                most = _MOST_BYTES // max(1, self.made.itemsize * math.prod(self.made.shape[1:]))
+                if len(rows) > most:
+                    return make(rows)
+                if self.count + np.count_nonzero(self.place[new] < 0) > most:
+                    new = rows
+                    self._forget(self.place)
+                self._find_room(new, self.place, most)
+            self.made[new if self.place is None else self.place[new]] = make(new)
+            self.is_made[new] = True
+        return self.made.take(rows if self.place is None else self.place.take(rows), axis=0)
 
-    def _most(self) -> int:
-        """How many rows may be kept."""
-        return _MOST_BYTES // max(1, self.made.itemsize * math.prod(self.made.shape[1:]))
-
-    def _forget(self) -> None:
-        self.place.fill(-1)
+    def _forget(self, place: NDArray[np.int32]) -> None:
+        place.fill(-1)
         self.is_made.fill(False)
         self.count = 0
 
-    def _take_in(self, rows: Rows, make: _Make) -> None:
-        made = make(rows)
-        fresh = np.unique(rows[self.place[rows] < 0])
+    def _find_room(self, rows: Rows, place: NDArray[np.int32], most: int) -> None:
+        """A place for each of these rows."""
+        fresh = np.unique(rows[place[rows] < 0])
         before, self.count = self.count, self.count + len(fresh)
         if self.count > len(self.made):
-            room = np.empty((min(2 * self.count, len(self.place), self._most()), *self.made.shape[1:]), self.made.dtype)
+            room = np.empty((min(2 * self.count, len(place), most), *self.made.shape[1:]), self.made.dtype)
             room[:before] = self.made[:before]
             self.made = room
-        self.place[fresh] = np.arange(before, self.count, dtype=np.int32)
-        self.made[self.place[rows]] = made
-        self.is_made[rows] = True
+        place[fresh] = np.arange(before, self.count, dtype=np.int32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +123,10 @@ class Memo:
 
 
 def _nothing(columns: tuple[Column, ...], count: int, make: _Make) -> ByRow:
-    place, is_made = np.full(count, -1, dtype=np.int32), np.zeros(count, dtype=np.bool_)
-    return ByRow(columns, _newest(columns), make(np.zeros(0, dtype=np.int64)), place, is_made)
+    none, is_made = make(np.zeros(0, dtype=np.int64)), np.zeros(count, dtype=np.bool_)
+    if none.ndim == 1:
+        return ByRow(columns, _newest(columns), np.zeros(count, none.dtype), is_made)
+    return ByRow(columns, _newest(columns), none, is_made, np.full(count, -1, dtype=np.int32))
 
 
 def _aged(kept: ByRow, changed: _Changed) -> ByRow:

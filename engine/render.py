@@ -2,9 +2,11 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import repeat
 
 from contracts.decision import Prop, RankedItem
 from contracts.errors import RuleError
+from contracts.features import ValueType
 from engine.loaded import LoadedField, LoadedSlot
 from engine.programs.values import NANOSECONDS_PER_MICROSECOND, CelValue, RequestProgram, Scope, Timestamp
 from engine.snapshot import Table
@@ -16,18 +18,9 @@ def render(slot: LoadedSlot, scope: Scope, table: Table, rows: Sequence[int]) ->
     """One item per row, in the order of the answer. Raises `RuleError`."""
     here, names = scope.at(table, -1), [field.name for field in slot.payload]
     fields = [_field(field, here, table, rows) for field in slot.payload]
+    props = list(map(dict, map(zip, repeat(names), zip(*fields, strict=True)))) or [{} for _ in rows]
     offers, whys = _texts(slot.offer, here, rows), _texts(slot.why, here, rows)
-    return tuple(
-        [
-            RankedItem(
-                id=table.ids[row],
-                props={name: values[at] for name, values in zip(names, fields, strict=True)},
-                offer_id=offers[at],
-                why=whys[at],
-            )
-            for at, row in enumerate(rows)
-        ]
-    )
+    return tuple(map(RankedItem, map(table.ids.__getitem__, rows), props, offers, whys))
 
 
 def _field(field: LoadedField, here: Scope, table: Table, rows: Sequence[int]) -> Sequence[Prop]:
@@ -35,7 +28,8 @@ def _field(field: LoadedField, here: Scope, table: Table, rows: Sequence[int]) -
     column = None if field.column is None else table.columns[field.column]
     if column is None or column.status is not None or column.newest > here.now:
         return [_prop(value, field.name) for value in _of_each(field.run, here, rows)]
-    return [column.value_at(row) for row in rows]  # type: ignore[misc]
+    shown: list[int] = column.values.take(rows).tolist()
+    return list(map(column.dictionary.__getitem__, shown)) if column.type is ValueType.STRING else shown
 
 
 def _of_each(program: RequestProgram, here: Scope, rows: Sequence[int]) -> Iterator[CelValue]:

@@ -4,11 +4,11 @@ An objective is one rule, or a sum of terms with declared weights. From here on 
 declared order, so that a replay gives the same bits anywhere. Pins are placed by `engine.explore`, among survivors.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
 import numpy as np
+from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from contracts.decision import Tier
@@ -20,8 +20,7 @@ from engine.score import Scored, first_error
 _Values: TypeAlias = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
-class Ranked:
+class Ranked(Struct, frozen=True, eq=False):
     """Scored candidates with their final values. `boost_errors` counts the boosts that failed, per candidate.
 
     `terms` says what each term of the objective and each boost added to the values, by its name; `others` are the
@@ -39,14 +38,17 @@ def rerank(slot: LoadedSlot, tier: Tier, scored: Scored) -> Ranked:
     """Applies objective and boosts. Raises `RuleError` when the objective fails; an erroring boost is 0."""
     batch, failed = _named(slot, tier, scored), 0
     terms = {term.name: term.weight * _computed(term.rule, batch) for term in slot.terms}
-    values = _sum(terms, len(batch.rows)) if slot.terms else _objective(slot, batch)
-    with np.errstate(over="ignore"):  # infinity is refused below
-        for boost in slot.boosts:
-            terms[boost.name], bad = _boost(boost, tier, batch)
-            values = values + terms[boost.name]
-            failed += bad
-    if np.count_nonzero(np.isfinite(values)) < len(values):
-        raise RuleError("objective and boosts gave a value that is not a finite number", f"slots/{slot.spec.name}")
+    objective = _sum(np.zeros(len(batch.rows)), terms.values()) if slot.terms else _objective(slot, batch)
+    boosts = [_boost(boost, tier, batch) for boost in slot.boosts]
+    values = _sum(objective, boosts)
+    if not _are_finite(values):
+        failed = sum([int(np.count_nonzero(~np.isfinite(added))) for added in boosts])
+        boosts = [np.where(np.isfinite(added), added, 0.0) for added in boosts]
+        values = _sum(objective, boosts)
+        if not _are_finite(values):
+            what = "objective and boosts gave a value that is not a finite number"
+            raise RuleError(what, f"slots/{slot.spec.name}")
+    terms.update(zip([boost.name for boost in slot.boosts], boosts, strict=True))
     return Ranked(batch, values, failed, terms, scored.others)
 
 
@@ -58,11 +60,14 @@ def _named(slot: LoadedSlot, tier: Tier, scored: Scored) -> Batch:
     return batch.scored(batch.score, {slot.model.spec.name: batch.score, **scored.others})
 
 
-def _sum(terms: Mapping[str, _Values], size: int) -> _Values:
-    values = np.zeros(size)
-    for added in terms.values():
+def _sum(values: _Values, terms: Iterable[_Values]) -> _Values:
+    for added in terms:
         values = values + added
     return values
+
+
+def _are_finite(values: _Values) -> bool:
+    return bool(np.count_nonzero(np.isfinite(values)) == len(values))
 
 
 def _objective(slot: LoadedSlot, batch: Batch) -> _Values:
@@ -79,18 +84,14 @@ def _computed(rule: ColumnRule, batch: Batch) -> _Values:
     return computed.values.astype(np.float64, copy=False)
 
 
-def _boost(boost: ColumnRule, tier: Tier, batch: Batch) -> tuple[_Values, int]:
-    """What a boost adds to every candidate, 0 where it fails, and to how many it fails."""
-    count = len(batch.rows)
+def _boost(boost: ColumnRule, tier: Tier, batch: Batch) -> _Values:
+    """What a boost adds to every candidate, not finite where it fails."""
     try:
-        added = _added(boost, batch) if boost.item_reads is None else _kept(boost, boost.item_reads, batch)
+        return _added(boost, batch) if boost.item_reads is None else _kept(boost, boost.item_reads, batch)
     except ExpiredError as error:
         if error.is_blocking or tier is Tier.MODEL:
             raise
-        return np.zeros(count), count
-    is_good = np.isfinite(added)
-    bad = count - int(np.count_nonzero(is_good))
-    return np.where(is_good, added, 0.0) if bad else added, bad
+        return np.full(len(batch.rows), np.nan)
 
 
 def _added(boost: ColumnRule, batch: Batch) -> _Values:

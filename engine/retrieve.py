@@ -4,9 +4,9 @@ How each finds its rows stands in `engine.generators`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from contracts.errors import ExpiredError
 from engine.loaded import LoadedSlot, Rows
@@ -14,8 +14,7 @@ from engine.programs.values import Scope
 from engine.snapshot import Snapshot
 
 
-@dataclass(frozen=True, slots=True)
-class Retrieved:
+class Retrieved(Struct, frozen=True, eq=False):
     """Rows in the order of their ids, and how many each generator gave.
 
     `expired` is set when a generator gave nothing because of an expired feature: no model may decide then.

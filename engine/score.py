@@ -6,18 +6,20 @@ or none: a tier `model` with half of its scores would be a third tier.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeAlias
 
 import numpy as np
+from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from contracts.decision import Tier
 from contracts.errors import ExpiredError, RuleError, ScoringError
 from engine.loaded import LoadedInput, LoadedModel, LoadedSlot, Rows
+from engine.programs.arrays import quiet
 from engine.programs.values import Batch, Computed, RequestProgram, Scope
-from engine.scorers.prebound import Masks, Prebound
+from engine.scorers.leaf_sums import Masks
+from engine.scorers.prebound import Prebound
 from engine.snapshot import Table
 
 _Scores: TypeAlias = NDArray[np.float64]
@@ -25,8 +27,7 @@ _Inputs: TypeAlias = NDArray[np.float32]
 _FEWEST_BOUND = 12  # with fewer candidates the graph itself is faster; the scores are the same
 
 
-@dataclass(frozen=True, slots=True)
-class Scored:
+class Scored(Struct, frozen=True, eq=False):
     """The candidates with their score, and what the slot's other models say of them, by name; in tier `rules` none."""
 
     batch: Batch
@@ -65,6 +66,7 @@ def by_model(model: LoadedModel, batch: Batch) -> _Scores:
     return scores if line is None else np.interp(scores, line.outputs, line.probabilities)
 
 
+@quiet  # what float32 cannot hold is infinite to the model
 def matrix(model: LoadedModel, batch: Batch) -> _Inputs:
     """The model's inputs, one row per candidate. Raises `RuleError` for an erroring input that refuses."""
     places, filled = model.places, np.empty((len(batch.rows), len(model.inputs)), dtype=np.float32)
@@ -85,25 +87,23 @@ def _by_forest(model: LoadedModel, forest: Prebound, batch: Batch) -> _Scores:
     places, table, scope = model.places, batch.table, batch.scope
 
     def make(rows: Rows) -> Masks:
-        return forest.bound(places.of_items.tolist(), _of_items(model, scope, table, rows).T, len(rows))
+        return forest.bound(places.of_items, _of_items(model, scope, table, rows).T, len(rows))
 
     bound = table.by_row(f"forest of {model.spec.name}", places.item_reads, scope.now, batch.rows, make)
     once, pairs = _other_inputs(model, batch)
-    of_request = zip(places.of_request.tolist(), once.tolist(), strict=True)
-    return forest.score(bound, of_request, places.of_pairs.tolist(), pairs)
+    return forest.score(bound, places.of_request, once, places.of_pairs, pairs)
 
 
 def _other_inputs(model: LoadedModel, batch: Batch) -> tuple[_Inputs, _Inputs]:
     """The inputs that are the same for all candidates, and those that are not, an array of all candidates for each."""
     once = np.zeros(len(model.places.of_request), dtype=np.float32)
     pairs = np.empty((len(model.places.of_pairs), len(batch.rows)), dtype=np.float32)
-    with np.errstate(over="ignore"):  # what float32 cannot hold is infinite to the model, as in training
-        for place, at in model.places.others if len(batch.rows) else ():
-            each = model.inputs[place]
-            if each.once is None:
-                _fill(pairs[at], each, batch)
-            else:
-                once[at] = _once(each, each.once, batch.scope)
+    for place, at in model.places.others if len(batch.rows) else ():
+        each = model.inputs[place]
+        if each.once is None:
+            _fill(pairs[at], each, batch)
+        else:
+            once[at] = _once(each, each.once, batch.scope)
     return once, pairs
 
 
@@ -129,9 +129,8 @@ def _static(slot: LoadedSlot, batch: Batch) -> _Scores:
 def _of_items(model: LoadedModel, scope: Scope, table: Table, rows: Rows) -> _Inputs:
     batch = Batch(scope, table, rows)
     filled = np.empty((len(rows), len(model.places.of_items)), dtype=np.float32)
-    with np.errstate(over="ignore"):
-        for at, place in enumerate(model.places.of_items.tolist()):
-            _fill(filled[:, at], model.inputs[place], batch)
+    for at, place in enumerate(model.places.of_items.tolist()):
+        _fill(filled[:, at], model.inputs[place], batch)
     return filled
 
 

@@ -31,13 +31,18 @@ class Table:
 
     @cached_property
     def ids(self) -> tuple[str, ...]:
-        """The ids, sorted; row numbers index it."""
+        """The ids, sorted; row numbers index it. Where the dictionary has their order, it is the ids."""
         column = self.columns[ID]
-        return tuple(column.dictionary[code] for code in column.values)
+        if np.array_equal(column.values, np.arange(len(column.dictionary))):
+            return column.dictionary
+        return tuple(map(column.dictionary.__getitem__, column.values.tolist()))
 
     @cached_property
     def row_of(self) -> Mapping[str, int]:
         """The row of each id."""
+        column = self.columns[ID]
+        if self.ids is column.dictionary:
+            return column.code_of
         return {identity: row for row, identity in enumerate(self.ids)}
 
     def derived(self, key: str, reads: Iterable[str], now: int, make: Callable[[], T]) -> T:

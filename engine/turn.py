@@ -4,9 +4,9 @@ The mapping from errors to causes, and from causes to the next tier, stands here
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 
 import numpy as np
+from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from contracts.decision import TIER_OF_CAUSE, Cause, DecisionRequest, Draw, Shadow, Stage, Tier, TimeOut, Trace
@@ -41,7 +41,7 @@ class Time:
 
     def __init__(self, request: DecisionRequest, out_of_time: OutOfTime) -> None:
         self._ask = out_of_time
-        self._asked: set[tuple[str, Stage]] = set()
+        self._asked: dict[str, list[Stage]] = {}
         self._cause: Cause | None = None
         self.timed_out_at: TimeOut | None = None
         if request.is_overloaded or request.is_retry:
@@ -49,16 +49,16 @@ class Time:
 
     def check(self, slot: str, stage: Stage) -> None:
         """Raises `RefusedError` when no time is left for this stage."""
-        if self._cause is None and (slot, stage) not in self._asked:
-            self._asked.add((slot, stage))
+        asked = self._asked.setdefault(slot, [])
+        if self._cause is None and stage not in asked:
+            asked.append(stage)
             if self._ask(slot, stage):
                 self._cause, self.timed_out_at = Cause.LATE, TimeOut(slot=slot, stage=stage)
         if self._cause is not None:
             raise RefusedError(self._cause)
 
 
-@dataclass(slots=True)
-class Notes:
+class Notes(Struct, eq=False):
     """What the stages of one turn leave for the trace, and why tiers failed. `batch` holds the survivors once known."""
 
     generated: dict[str, int] = field(default_factory=dict)
@@ -110,8 +110,7 @@ class Notes:
             self.problems.append(problem)
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(Struct, frozen=True, eq=False):
     """Everything the stages of one slot read. `taken` are ids that earlier slots of the page show; `score` is the
     stage of that name, or what stands in for it in a replay.
     """
@@ -143,7 +142,7 @@ class Turn:
             slot=self.slot.spec.name,
             generated=notes.generated,
             blockers=notes.blockers,
-            survivors=() if notes.batch is None else tuple([ids[row] for row in notes.batch.rows.tolist()]),
+            survivors=() if notes.batch is None else tuple(map(ids.__getitem__, notes.batch.rows.tolist())),
             scores=() if scored is None else tuple(scored.tolist()),
             other_scores={} if notes.ranked is None else _tuples(notes.ranked.others),
             values=() if notes.ranked is None else tuple(notes.ranked.values.tolist()),

@@ -7,6 +7,7 @@ import numpy as np
 from engine.generators.filter import LoadedFilter
 from engine.guard import item_guards
 from engine.loaded import LoadedSlot
+from engine.programs.arrays import quiet
 from engine.programs.values import Scope
 from engine.score import item_inputs
 from engine.snapshot import Table
@@ -14,6 +15,7 @@ from engine.snapshot import Table
 _NOBODY = Scope(0, frozenset(), {}, {}, {})
 
 
+@quiet
 def warm(slot: LoadedSlot, tables: Mapping[str, Table]) -> None:
     """Filters, guardrails and model inputs of a slot that read the item alone."""
     table = tables[slot.spec.table]

@@ -1,7 +1,9 @@
 """What explains a rule's answer: where it stands, its expression, and the value of everything that it reads. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from compiler.reading.expressions import Expression
 from contracts.catalog import TableSpec

@@ -1,13 +1,14 @@
 """What a slot kind is: how many positions it fills, whether a policy draws them, and how the answer is presented."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+from msgspec import Struct, field
 
 from contracts.decision import Prop, RankedItem
 
 
-@dataclass(frozen=True, slots=True)
-class Presented:
+class Presented(Struct, frozen=True):
     """What a decision says about its answer: of one item, or of several in answer order."""
 
     props: dict[str, Prop] = field(default_factory=dict)

@@ -23,6 +23,7 @@ from engine.programs.values import (
 )
 
 T = TypeVar("T")
+quiet = np.errstate(all="ignore")  # doubles follow IEEE 754: who runs column programs is decorated, once for them all
 DTYPES: dict[str, type] = {
     "bool": np.bool_,
     "int": np.int64,

@@ -98,13 +98,11 @@ def _quick(spec: FeatureSpec, kind: type, read: RequestProgram) -> RequestProgra
 def _quick_visitor(name: str, purpose: str | None, kind: type, read: RequestProgram) -> RequestProgram:
     def run(scope: Scope) -> CelValue:
         entry = scope.visitor.get(name)
-        if entry is None or entry.as_of > scope.now or type(entry.value) is not kind:
+        if entry is None or entry.as_of > scope.now or (purpose is not None and purpose not in scope.granted):
             return read(scope)
-        return entry.value
+        return entry.value if type(entry.value) is kind else read(scope)
 
-    if purpose is None:
-        return run
-    return lambda scope: run(scope) if purpose in scope.granted else read(scope)
+    return run
 
 
 def item(spec: ColumnSpec) -> RequestProgram:

@@ -6,11 +6,12 @@ whose times could be finer is refused when it is planned. Nothing here knows rul
 """
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
+from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from contracts.errors import RuleError
@@ -118,8 +119,7 @@ def _identity(key: CelValue) -> Hashable:
     return key if type(key) in _KEY_TYPES else object()
 
 
-@dataclass(slots=True, eq=False)  # not frozen: one is made for each request and row, and freezing costs half of it
-class Scope:
+class Scope(Struct, eq=False):
     """The values of one request by root; `now` in microseconds. With a `table` and `row`, `item` may be read too.
 
     `score` is the row's score, once it is known: rules that run over candidates may read it; `scores` are those of all
@@ -143,8 +143,7 @@ class Scope:
         return Scope(self.now, self.granted, self.request, self.visitor_state, self.visitor, table, row, score)
 
 
-@dataclass(frozen=True, eq=False)
-class Texts:
+class Texts(Struct, frozen=True, eq=False, dict=True):
     """A string per candidate, as codes into a dictionary of distinct strings; `column` is where they come from."""
 
     codes: Array
@@ -160,24 +159,30 @@ class Texts:
     @cached_property
     def strings(self) -> list[str]:
         """The strings, one per candidate."""
-        return [self.dictionary[code] for code in self.codes.tolist()]
+        return list(map(self.dictionary.__getitem__, self.codes.tolist()))
 
 
-@dataclass(frozen=True, eq=False)
-class Lists:
+class Lists(Struct, frozen=True, eq=False, dict=True):
     """A list or map per candidate: from where to where each one's entries stand in the arrays of a column."""
 
     starts: NDArray[np.int64]
     ends: NDArray[np.int64]
     column: Column
 
+    @cached_property
+    def entries(self) -> tuple[Array, Array, Array]:
+        """The entries of all candidates, one after the other: whose each is, where it stands, the code of its text."""
+        lengths = self.ends - self.starts
+        places = np.repeat(self.starts - (np.cumsum(lengths) - lengths), lengths)
+        places += np.arange(len(places))
+        return np.repeat(np.arange(len(lengths)), lengths), places, self.column.values.take(places)
+
 
 ColumnValues: TypeAlias = Array | Texts | Lists | bool  # a bool: the same for all candidates
 Operand: TypeAlias = tuple[ColumnValues, Mask | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(Struct, frozen=True, eq=False):
     """Candidates: rows of one table, in the order of their ids, read in one scope; `score` once it is known.
 
     `scores` are those of all models that scored, by name, where a rule reads them. `variables` are what macros bound,
@@ -190,7 +195,7 @@ class Batch:
     score: NDArray[np.float64] | None = None
     variables: Mapping[int, ColumnValues] = field(default_factory=dict)
     scores: Mapping[str, NDArray[np.float64]] | None = None
-    gathered: dict[str, Operand] = field(default_factory=dict, repr=False, compare=False)
+    gathered: dict[str, Operand] = field(default_factory=dict)
 
     def scored(self, score: NDArray[np.float64], scores: Mapping[str, NDArray[np.float64]] | None = None) -> "Batch":
         """The same candidates, `score` being known, and what each model says; what was read of them is kept."""
@@ -198,25 +203,25 @@ class Batch:
 
     def where(self, is_kept: Mask) -> "Batch":
         """Some of the candidates, with what was read of them."""
-        gathered = {key: _where(values, errors, is_kept) for key, (values, errors) in self.gathered.items()}
-        return Batch(self.scope, self.table, self.rows[is_kept], gathered=gathered)
+        places = is_kept.nonzero()[0]
+        gathered = {key: _at(values, errors, places) for key, (values, errors) in self.gathered.items()}
+        return Batch(self.scope, self.table, self.rows.take(places), gathered=gathered)
 
 
-def _where(values: ColumnValues, errors: Mask | None, is_kept: Mask) -> Operand:
-    left = None if errors is None else errors[is_kept]
-    return _some(values, is_kept), left if left is not None and np.count_nonzero(left) else None
+def _at(values: ColumnValues, errors: Mask | None, places: NDArray[np.int64]) -> Operand:
+    left = None if errors is None else errors.take(places)
+    return _some(values, places), left if left is not None and np.count_nonzero(left) else None
 
 
-def _some(values: ColumnValues, is_kept: Mask) -> ColumnValues:
+def _some(values: ColumnValues, places: NDArray[np.int64]) -> ColumnValues:
     if isinstance(values, Texts):
-        return Texts(values.codes[is_kept], values.dictionary, values.column)
+        return Texts(values.codes.take(places), values.dictionary, values.column)
     if isinstance(values, Lists):
-        return Lists(values.starts[is_kept], values.ends[is_kept], values.column)
-    return values if isinstance(values, bool) else values[is_kept]
+        return Lists(values.starts.take(places), values.ends.take(places), values.column)
+    return values if isinstance(values, bool) else values.take(places)
 
 
-@dataclass(slots=True, eq=False)  # not frozen, as with `Scope`
-class Computed:
+class Computed(Struct, eq=False):
     """A column program's result: a value per candidate, and where it is in error (None: nowhere).
 
     `values` is bool, int64 (timestamps and durations: microseconds), float64 or, for strings, object; where it is

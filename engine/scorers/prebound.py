@@ -7,10 +7,7 @@ the request decides once per request. Leaves are summed in float32 tree after tr
 are the same. The graph stays the truth: a forest that does not agree with it when it is loaded is not used.
 """
 
-from bisect import bisect_left
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +15,8 @@ from numpy.typing import NDArray
 from contracts.errors import ScoringError
 from engine.scorers import Scorer, finite
 from engine.scorers.forest import Forest, read_forest
+from engine.scorers.leaf_sums import Column, Masks, Places, bind, leaf_sums
 
-Masks: TypeAlias = NDArray[np.uint32]
-_Column: TypeAlias = NDArray[np.float32]
 _BITS = 32
 _ALL = np.uint32(0xFFFFFFFF)
 _MOST_CELLS = 1 << 22  # of four bytes each
@@ -46,48 +42,34 @@ class _Cut:
 class Prebound:
     """A forest by intervals of its inputs.
 
-    Per input, `edges` are its thresholds and then infinity, `listed` the same as numbers, for one value is found faster
-    among these; its table holds masks by interval and tree, the last interval being NaN. `masks` are all tables in one,
-    `starts` where each begins. `leaves` are the weights, tree after tree; `before` each tree's first place, less one.
+    Per input, `edges` are its thresholds and then infinity; `firsts` says where each input's begin, and where all end.
+    `masks` has a row of all trees' masks for each interval that ends at an edge and, behind an input's last, for NaN.
+    `leaves` are the weights, tree after tree; `before` each tree's first place, less one.
     """
 
-    edges: tuple[_Column, ...]
-    listed: tuple[list[float], ...]
-    tables: tuple[Masks, ...]
+    edges: Column
+    firsts: Places
     masks: Masks
-    starts: tuple[int, ...]
-    leaves: _Column
-    before: NDArray[np.int64]
+    leaves: Column
+    before: Places
 
-    def bound(self, places: Iterable[int], columns: Iterable[_Column], rows: int) -> Masks:
+    def bound(self, places: Places, columns: Column, rows: int) -> Masks:
         """The leaves that these inputs leave possible: rows x trees."""
         bound = np.full((rows, len(self.before)), _ALL)
-        self._bind(bound, places, columns)
+        bind(self.edges, self.firsts, self.masks, bound, places, columns)
         return bound
 
     def score(
-        self, bound: Masks, once: Iterable[tuple[int, float]], places: Iterable[int], columns: Iterable[_Column]
+        self, bound: Masks, once_places: Places, once: Column, places: Places, columns: Column
     ) -> NDArray[np.float64]:
         """One score per row of `bound`, given inputs that are the same for all rows, and columns of further inputs.
 
         Raises `ScoringError`.
         """
-        starts, listed = self.starts, self.listed
-        chosen = [
-            starts[place] + (bisect_left(listed[place], value) if value == value else len(listed[place]))
-            for place, value in once
-        ]
-        left = bound & np.bitwise_and.reduce(self.masks.take(np.array(chosen, np.int64), axis=0), axis=0)
-        self._bind(left, places, columns)
-        ends = np.empty(left.shape[::-1], np.int64)
-        np.add(np.bitwise_count(left ^ (left - 1)).T, self.before, out=ends)
-        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused, as after the graph
-            return finite(np.add.reduce(self.leaves.take(ends), axis=0).astype(np.float64))
-
-    def _bind(self, bound: Masks, places: Iterable[int], columns: Iterable[_Column]) -> None:
-        for place, column in zip(places, columns, strict=True):
-            if len(self.edges[place]) > 1:  # else no split asks for it
-                bound &= self.tables[place].take(self.edges[place].searchsorted(column), axis=0)
+        own = (self.edges, self.firsts, self.masks, self.leaves, self.before)
+        sums = np.empty(len(bound))
+        are_finite = leaf_sums(*own, bound, once_places, once, places, columns, sums)
+        return sums if are_finite else finite(sums)
 
 
 def prebind(graph: bytes, n_inputs: int, scorer: Scorer) -> Prebound | None:
@@ -110,7 +92,8 @@ def _made(forest: Forest, n_inputs: int) -> Prebound:
     edges = [
         np.append(np.unique(thresholds[forest.features == place]), np.float32(np.inf)) for place in range(n_inputs)
     ]
-    starts = np.cumsum([0, *(len(each) + 1 for each in edges)]).tolist()
+    firsts = np.cumsum([0, *(len(each) for each in edges)])
+    starts = (firsts + np.arange(n_inputs + 1)).tolist()
     if starts[-1] * len(forest.roots) > _MOST_CELLS:
         raise _UnfitError
     trees = [_cuts(forest, root) for root in forest.roots.tolist()]
@@ -122,13 +105,11 @@ def _made(forest: Forest, n_inputs: int) -> Prebound:
             _cut(masks[starts[feature] : starts[feature + 1], tree], cut, interval, forest.is_missing_true[cut.split])
     sizes = [len(leaves) for leaves, _ in trees]
     return Prebound(
-        edges=tuple(edges),
-        listed=tuple(each.tolist() for each in edges),
-        tables=tuple(np.split(masks, starts[1:-1])),
+        edges=np.concatenate(edges),
+        firsts=firsts,
         masks=masks,
-        starts=tuple(starts[:-1]),
         leaves=forest.leaves.astype(np.float32)[[leaf for leaves, _ in trees for leaf in leaves]],
-        before=(np.cumsum([0, *sizes[:-1]]) - 1)[:, np.newaxis],
+        before=np.cumsum([0, *sizes[:-1]]) - 1,
     )
 
 
@@ -167,10 +148,11 @@ def _cuts(forest: Forest, root: int) -> tuple[list[int], list[_Cut]]:
 
 def _agrees(made: Prebound, n_inputs: int, scorer: Scorer) -> bool:
     """Whether both give the same bits on rows at, below and above thresholds, at infinity and NaN."""
-    rows = np.empty((_PROBES, n_inputs), np.float32)
-    for place, edges in enumerate(made.edges):
+    columns = np.empty((n_inputs, _PROBES), np.float32)
+    for place, edges in enumerate(np.split(made.edges, made.firsts[1:-1])):
         near = np.concatenate([edges, np.nextafter(edges, np.float32(-np.inf)), _CORNERS])
         steps = np.arange(_PROBES) * _GOLDEN * (place + 1) % 1.0  # spread evenly, for each input in another order
-        rows[:, place] = near[(steps * len(near)).astype(np.int64)]
-    bound = made.bound((), (), _PROBES)
-    return np.array_equal(made.score(bound, (), range(n_inputs), rows.T), scorer.score(rows))
+        columns[place] = near[(steps * len(near)).astype(np.int64)]
+    bound, nothing = np.full((_PROBES, len(made.before)), _ALL), np.zeros(0, np.int64)
+    scores = made.score(bound, nothing, nothing.astype(np.float32), np.arange(n_inputs), columns)
+    return np.array_equal(scores, scorer.score(np.ascontiguousarray(columns.T)))

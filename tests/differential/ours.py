@@ -20,6 +20,7 @@ from contracts.codec import decode, encode
 from contracts.errors import NotRunnableError, RuleError
 from contracts.features import Root
 from contracts.rule_ir import IR_VERSION, Form, Rule, RuleIR
+from engine.programs.arrays import quiet
 from engine.programs.columns import plan_columns
 from engine.programs.plan import plan_request
 from engine.programs.values import CelValue, ColumnProgram, Computed, RequestProgram, Scope
@@ -104,6 +105,7 @@ def ran(rule: Rule, scope: Scope) -> CelValue | RuleError:
     return attempted(plan_request(rule, SCHEMA, TABLE), scope)
 
 
+@quiet
 def computed(program: ColumnProgram, world: World) -> Computed | RuleError:
     """What a column program gives, or the one error that it raises."""
     try:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from builders import PERSONAL, Shop, batch, columns, const, read, request, run, slot
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from contracts.features import FeatureValue, Root, ValueType
 from contracts.rule_ir import Rule
@@ -129,7 +130,7 @@ def outcome(world: World) -> dict[str, str | None]:
     loaded = loaded_from(world)
     given = batch(loaded)
     visitor = {} if world.taste is None else {"taste": FeatureValue(value=world.taste, as_of=0)}
-    candidates = Batch(replace(given.scope, visitor=visitor), given.table, given.rows)
+    candidates = Batch(structs.replace(given.scope, visitor=visitor), given.table, given.rows)
     guarded = guard(loaded.slots["shelf"], candidates, world.met)
     survivors = {given.table.ids[row]: None for row in guarded.batch.rows.tolist()}
     assert not survivors.keys() & guarded.blockers.keys()

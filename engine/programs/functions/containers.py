@@ -8,12 +8,13 @@ or map, asked by one string, is searched in the column's codes.
 import operator
 import struct
 from collections.abc import Mapping
+from functools import reduce
 
 import numpy as np
 
 from contracts.errors import RuleError
 from engine.column import Array
-from engine.programs.arrays import looked_up, mapped, some
+from engine.programs.arrays import distinct, looked_up, mapped, some
 from engine.programs.functions.comparison import equal
 from engine.programs.functions.declaration import Function
 from engine.programs.limits import Budget, bounded
@@ -68,9 +69,18 @@ def _get(mapping: Mapping[str, float], key: str, default: float) -> float:
 
 def _in_list_coded(texts: Texts, items: tuple[str, ...]) -> Operand:
     if len(items) > _FEW:
-        return mapped(frozenset(items).__contains__, texts, np.bool_), None
-    codes = np.array([texts.code(item) for item in items], dtype=np.int64)
-    return (texts.codes[:, np.newaxis] == codes).any(axis=1), None
+        return _among(texts, items), None
+    held = [texts.codes == texts.code(item) for item in items]
+    return reduce(operator.or_, held) if held else np.zeros(len(texts.codes), dtype=np.bool_), None
+
+
+def _among(texts: Texts, items: tuple[str, ...]) -> Array:
+    strings, places = distinct(texts)
+    common = frozenset(strings).intersection(items)
+    if not common:
+        return np.zeros(len(texts.codes), dtype=np.bool_)
+    held: Array = np.fromiter(map(common.__contains__, strings), np.bool_, len(strings))
+    return held if places is None else held.take(places)
 
 
 def _in_map_coded(texts: Texts, mapping: Mapping[str, CelValue]) -> Operand:
@@ -128,12 +138,9 @@ def _numbers(lists: Lists) -> Array:
 
 def _found(lists: Lists, text: str) -> tuple[Array, Array]:
     """The candidates whose entries hold a string, and which entries these are."""
-    lengths = lists.ends - lists.starts
-    before = np.cumsum(lengths) - lengths
-    holders = np.repeat(np.arange(len(lengths)), lengths)
-    entries = np.arange(len(holders)) + np.repeat(lists.starts - before, lengths)
-    hits = lists.column.values[entries] == lists.column.code_of.get(text, -1)
-    return holders[hits], entries[hits]
+    holders, places, codes = lists.entries
+    hits = (codes == lists.column.code_of.get(text, -1)).nonzero()[0]
+    return holders.take(hits), places.take(hits)
 
 
 def _size(id_: str, kind: str, example: str, *, is_member: bool) -> Function:

@@ -110,12 +110,6 @@ def _divide_doubles(left: float, right: float) -> float:
     return math.copysign(math.inf, left) * math.copysign(1.0, right)
 
 
-def _ieee(function: Callable[..., Array]) -> Callable[..., Array]:
-    """The same function without NumPy's warnings about infinities and NaN."""
-    quiet: Callable[..., Array] = np.errstate(all="ignore")(function)
-    return quiet
-
-
 def _int(name: str, sign: str, doc: str, example: str, run: Callable[..., int], checked: ColumnForm) -> Function:
     return Function(
         id=f"{name}_int64",
@@ -138,7 +132,7 @@ def _double(name: str, sign: str, doc: str, example: str, run: Callable[..., flo
         doc=f"{doc} of doubles.",
         example=example,
         run=run,
-        numeric=_ieee(lambda left, right: ufunc(left, right)),
+        numeric=ufunc,
     )
 
 

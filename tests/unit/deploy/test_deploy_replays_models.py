@@ -46,7 +46,7 @@ def loaded(tea_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Loaded
 def nudged(slot: LoadedSlot, tier: Tier, batch: Batch) -> Scored:
     """The score stage of an engine whose second model gives other last digits."""
     scored = score(slot, tier, batch)
-    return replaced(scored, others={name: scores + 2.0**-30 for name, scores in scored.others.items()})
+    return replace(scored, others={name: scores + 2.0**-30 for name, scores in scored.others.items()})
 
 
 def verdict(loaded: LoadedBundle, record: DecisionRecord) -> Verdict:

@@ -178,7 +178,7 @@ def nudged(slot: LoadedSlot, tier: Tier, batch: Batch) -> Scored:
     scored = score(slot, tier, batch)
     if tier is not Tier.MODEL or scored.batch.score is None:
         return scored
-    return replaced(scored, batch=scored.batch.scored(scored.batch.score + 2.0**-30))
+    return replace(scored, batch=scored.batch.scored(scored.batch.score + 2.0**-30))
 
 
 def elsewhere(record: DecisionRecord) -> DecisionRecord:

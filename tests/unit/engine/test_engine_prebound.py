@@ -1,5 +1,6 @@
 """A prebound forest gives the very bits that ONNX Runtime gives; where it could not, there is none."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -20,6 +21,7 @@ from engine.programs.values import Batch
 from engine.score import by_model
 from engine.scorers import SCORERS, Scorer
 from engine.scorers.forest import Forest, read_forest
+from engine.scorers.leaf_sums import by_numpy, leaf_sums
 from engine.scorers.prebound import Prebound, prebind
 
 WIDTH = 3
@@ -91,10 +93,23 @@ def of(given_: Forest) -> tuple[Prebound, Scorer]:
 
 
 def scored(made: Prebound, rows: Floats, of_items: list[int], once: list[int]) -> NDArray[np.float64]:
-    """The rows' scores with some inputs bound by item, some by request; those must be the same in all rows."""
+    """The rows' scores with some inputs bound by item, some by request; those must be the same in all rows.
+
+    Whatever sums the leaves, NumPy gives the same bits.
+    """
     pairs = [place for place in range(WIDTH) if place not in (*of_items, *once)]
-    items = made.bound(of_items, rows.T[of_items], len(rows))
-    return made.score(items, [(place, float(rows[0, place])) for place in once], pairs, rows.T[pairs])
+    items = made.bound(np.array(of_items, np.int64), rows.T[of_items], len(rows))
+    columns = np.ascontiguousarray(rows.T[pairs])
+    rest = (items, np.array(once, np.int64), rows[0, once], np.array(pairs, np.int64), columns)
+    scores, sums = made.score(*rest), np.empty(len(rows))
+    by_numpy(made.edges, made.firsts, made.masks, made.leaves, made.before, *rest, sums)
+    assert scores.tobytes() == sums.tobytes()
+    return scores
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="NumPy sums the leaves where no C compiler is")
+def test_where_a_c_compiler_is_the_kernel_sums_the_leaves() -> None:
+    assert leaf_sums.__module__ == "engine.scorers.kernel", "run: pip install --editable ."
 
 
 values = st.sampled_from([-np.inf, -1.5, -0.0, 0.0, 1e-45, 0.1, 2.0, 3e38, np.inf, np.nan]) | st.floats(width=32)
@@ -127,9 +142,9 @@ def test_however_many_rows_and_trees_leaves_add_up_in_the_order_of_the_trees(cou
 def test_a_bound_item_stays_as_it_was() -> None:
     made, _ = of(forest(3))
     rows = np.zeros((4, WIDTH), np.float32)
-    items = made.bound([0], rows.T[:1], 4)
+    items = made.bound(np.array([0]), rows.T[:1], 4)
     before = items.copy()
-    made.score(items, [(1, 0.5)], [2], rows.T[2:])
+    made.score(items, np.array([1]), np.array([0.5], np.float32), np.array([2]), np.ascontiguousarray(rows.T[2:]))
     assert items.tolist() == before.tolist()
 
 

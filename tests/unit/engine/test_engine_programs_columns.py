@@ -1,10 +1,10 @@
 """Column programs over a small table; that they agree with closures is a property test."""
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from contracts.catalog import ColumnSpec, TableSpec
 from contracts.errors import ExpiredError, MissingError, RuleError

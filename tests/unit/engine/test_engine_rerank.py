@@ -1,9 +1,8 @@
-from dataclasses import replace
-
 import msgspec
 import numpy as np
 import pytest
 from builders import RULES, Shop, batch, columns, const, model, slot
+from msgspec.structs import replace
 
 from contracts.decision import Tier
 from contracts.errors import ExpiredError, MissingError, NotRunnableError, RuleError
@@ -11,6 +10,7 @@ from contracts.features import FeatureValue, Root
 from contracts.rule_ir import Has, Read
 from contracts.slots import SlotSet, Term
 from engine.loaded import LoadedBundle
+from engine.programs.arrays import quiet
 from engine.programs.values import Scope
 from engine.rerank import Ranked, rerank
 from engine.score import Scored
@@ -31,6 +31,7 @@ LARGE = columns("large", "double", const(1e308))
 EXPIRED = {"old": FeatureValue(value=1.0, as_of=0), "dead": FeatureValue(value=1.0, as_of=0)}
 
 
+@quiet
 def ranked(*boosts: str, objective: str | None = None, tier: Tier = Tier.MODEL, expired: bool = False) -> Ranked:
     loaded = Shop(slots=(slot(boosts=boosts, objective=objective),), rules=(*RULES, LARGE)).load()
     given = batch(loaded)

@@ -48,7 +48,7 @@ def test_the_breakdown_names_every_stage_and_says_what_was_missed(capsys: pytest
 
 def test_a_target_is_met_or_missed() -> None:
     timed = Timed(candidates=[40, 42], peak=400_000, kept=23_000)
-    timed.times_us.update({"whole": [200.0, 300.0], "bare": [150.0], "retrieve alone": [50.0]})
+    timed.times_us.update({"without": [150.0, 250.0], "bare": [150.0], "retrieve alone": [50.0]})
     assert "41 candidates scored, of at most 60 retrieved" in table("plain-50", timed)
     assert "    1.33x  at most 1.35x: met" in table("plain-50", timed)
     assert "kB while deciding               400.0  at most 400 kB: met" in table("plain-50", timed)
