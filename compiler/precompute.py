@@ -1,13 +1,16 @@
 """Fallback tables: each slot's answer for every bucket of its keys and for `*`, by `engine.decide` itself.
 
 The request is a first visit that granted every purpose: no ids, no features of a visitor, no experiment, the best
-answer instead of a drawn one. What a table then holds is personal to nobody.
+answer instead of a drawn one. What a table then holds is personal to nobody. It holds more ids than a slot shows: some
+will be sold out, seen enough, or shown by an earlier slot, and others stand in for them.
 """
 
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
+
+from msgspec import structs
 
 from compiler.diagnostics import CompileError, Problem, Where, proof_messages
 from compiler.sources import SlotSource, Sources
@@ -19,11 +22,13 @@ from contracts.features import FeatureSchema, FeatureSpec, Root, Value
 from contracts.slots import Filter, Generator, Pool
 from engine.decide import decide
 from engine.fallback import key_text
+from engine.kinds import KINDS
 from engine.load import load
-from engine.loaded import LoadedBundle, LoadedPolicy
+from engine.loaded import LoadedBundle, LoadedPolicy, LoadedSlot
 from engine.policies import POLICIES
 
 _BEST = LoadedPolicy(POLICIES["greedy"], {})
+_SPARES = 4  # so many times what a slot shows
 
 
 def precompute(draft: Bundle, sources: Sources) -> FallbackTable:
@@ -32,13 +37,19 @@ def precompute(draft: Bundle, sources: Sources) -> FallbackTable:
     if problems:
         raise CompileError(problems)
     loaded = load(draft)
-    best = {name: replace(slot, policy=_BEST) for name, slot in loaded.slots.items()}
+    best = {name: _best(slot) for name, slot in loaded.slots.items()}
     decider = _Decider(replace(loaded, slots=best, arm_policies={}), sources.precompute_now)
     tables = tuple(_slot(decider, slot) for slot in sources.slots.values())
     problems = list(_never_filled(decider, sources))
     if problems:
         raise CompileError(problems)
     return FallbackTable(now=sources.precompute_now, slots=tables)
+
+
+def _best(slot: LoadedSlot) -> LoadedSlot:
+    """The same slot as a ranking of the best, with spares."""
+    size = _SPARES * slot.kind.positions(slot.spec.size)
+    return replace(slot, kind=KINDS["ranking"], policy=_BEST, spec=structs.replace(slot.spec, size=size))
 
 
 @dataclass(frozen=True)
