@@ -19,6 +19,7 @@ from engine.explore import seed_of
 from engine.fallback import look_up
 from engine.gate import scope_of
 from engine.loaded import LoadedBundle
+from engine.programs.arrays import quiet
 from engine.programs.values import Batch
 from engine.rerank import Ranked
 from engine.snapshot import Snapshot
@@ -47,6 +48,7 @@ class Absences:
         self._is_masked = bool(masked)
         self._taken = self._shown_before(loaded, result, at) if self._slot.spec.is_deduplicated else {}
 
+    @quiet
     def of(self, item: str) -> Absent | None:
         """Why it is not in the answer; None where it is, and where what decided does not say again what it said."""
         if item in self._decision.answer:

@@ -33,6 +33,7 @@ from engine.details import details
 from engine.gate import scope_of
 from engine.guard import guard
 from engine.loaded import LoadedModel, LoadedSlot, Rows
+from engine.programs.arrays import quiet
 from engine.programs.values import Batch, Scope
 from engine.retrieve import retrieve
 from engine.score import by_model, matrix
@@ -117,6 +118,7 @@ def main(words: list[str] | None = None) -> int:
     return 0
 
 
+@quiet
 def _asked(workload: Workload, name: str, request: DecisionRequest) -> Asked:
     slot, scope = workload.loaded.slots[name], scope_of(request, workload.snapshot, workload.loaded)
     table = workload.snapshot.tables[slot.spec.table]

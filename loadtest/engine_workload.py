@@ -17,6 +17,7 @@ from engine.gate import scope_of
 from engine.guard import guard
 from engine.load import load
 from engine.loaded import LoadedBundle
+from engine.programs.arrays import quiet
 from engine.programs.values import Batch
 from engine.retrieve import retrieve
 from engine.score import matrix
@@ -73,6 +74,7 @@ def _built(
     return Workload(loaded, loaded.snapshot.with_deltas(deltas, Cursor(epoch="bench")), requests)
 
 
+@quiet
 def _assembled(workload: Workload, name: str) -> Array:
     """The rows of one model, over all requests of its slots, as they are scored."""
     rows = []

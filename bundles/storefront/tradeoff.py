@@ -18,6 +18,7 @@ from contracts.decision import Tier
 from contracts.features import ValueType
 from engine.column import Column
 from engine.loaded import LoadedBundle
+from engine.programs.arrays import quiet
 from engine.programs.values import NOTHING, Batch
 from engine.rerank import rerank
 from engine.score import Scored
@@ -26,6 +27,7 @@ from engine.snapshot import Table
 PROFIT = "profit"
 
 
+@quiet
 def compare(rows: WeekRows, purchase: Fitted, discount: Fitted, loaded: LoadedBundle) -> tuple[Ranking, Ranking]:
     """Sorted by likelihood alone, and as the slot sorts."""
     slot = replace(trained_slot(loaded)[0], boosts=())

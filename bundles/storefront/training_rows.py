@@ -21,6 +21,7 @@ from engine.folds import FoldEvent
 from engine.gate import scope_of
 from engine.guard import guard
 from engine.loaded import LoadedBundle, LoadedModel, LoadedSlot
+from engine.programs.arrays import quiet
 from engine.programs.values import Batch
 from engine.retrieve import retrieve
 from engine.score import matrix
@@ -107,6 +108,7 @@ def snapshot_as_of(loaded: LoadedBundle, folder: Path, expression: Path, as_of: 
     return loaded.snapshot.with_deltas(deltas, Cursor(epoch="training"))
 
 
+@quiet
 def rows_of(basket: Basket, loaded: LoadedBundle, snapshot: Snapshot) -> Rows:
     """The rows of one basket's request."""
     slot, purchase, discount = trained_slot(loaded)

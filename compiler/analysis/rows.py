@@ -17,6 +17,7 @@ from contracts.catalog import TableSpec
 from contracts.features import Root, ValueType
 from contracts.rule_ir import Call, Const, Has, ListOf, Node, Read, Rule
 from engine.column import read_column
+from engine.programs.arrays import quiet
 from engine.programs.columns import plan_columns
 from engine.programs.limits import MAX_ROUNDS_PER_CANDIDATE
 from engine.programs.values import NOTHING, Batch
@@ -76,6 +77,7 @@ def _reads_rows_alone(rule: Rule, spec: TableSpec) -> bool:
     return bool(reads) and all(read.root is Root.ITEM and read.field not in live for read in reads)
 
 
+@quiet
 def _blocks_all(rule: Rule, sources: Sources, spec: TableSpec, catalog: Catalog) -> bool:
     columns = {column.name: read_column(catalog.columns[spec.name, column.name], spec.rows) for column in spec.columns}
     batch = Batch(NOTHING, Table(spec.name, columns), np.arange(spec.rows))

@@ -1,8 +1,9 @@
 /* The inner loop of `engine.scorers.prebound`, which says in NumPy what is computed here: masks -> exit leaves -> sums.
 
    Nothing here knows Python objects but arrays. Every array's length is checked against the others' before it is read,
-   and an exit leaf against the leaves there are, so that no model and no value can make this read beyond an array. Sums
-   are of float32, tree after tree: build without -ffast-math, or the bits are others. */
+   and an exit leaf against the leaves there are, so that no model and no value can make this read beyond an array. The
+   array of sums shares no memory with the others. Sums are of float32, tree after tree: build without -ffast-math, or the
+   bits are others. */
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -82,8 +83,8 @@ static int sum_block(const Arguments *given, const uint32_t *left, Py_ssize_t ro
     for (Py_ssize_t tree = 0; tree < trees; tree++) {
         for (Py_ssize_t row = 0; row < rows; row++) {
             uint32_t mask = left[row * trees + tree];
-            int64_t leaf = mask ? before[tree] + 1 + __builtin_ctz(mask) : -1;
-            if (leaf < 0 || leaf >= given->length[LEAVES])
+            uint64_t leaf = (uint64_t)before[tree] + 1 + (mask ? __builtin_ctz(mask) : 0);
+            if (!mask || leaf >= (uint64_t)given->length[LEAVES])
                 return 0;
             sum[row] += leaves[leaf];
         }

@@ -39,7 +39,7 @@ def by_numpy(
     bind(edges, firsts, masks, left, places, columns)
     exits = np.bitwise_count(left ^ (left - 1)).T + before[:, np.newaxis]
     with np.errstate(over="ignore", invalid="ignore"):  # who asked refuses what is not finite
-        sums[:] = np.add.reduce(leaves.take(exits), axis=0)
+        sums[:] = np.add.accumulate(leaves.take(exits), axis=0)[-1]  # `np.sum` of one row would not go tree after tree
     return bool(np.isfinite(sums).all())
 
 

@@ -52,6 +52,7 @@ def test_macros_that_long_lists_bring_to_their_limit_are_found(folder: Path) -> 
         "item.stock >= 0 && item.price > 100",
         "!visitor.own_teas.exists(a, a == item.id)",
         'item.kind != ""',
+        "100.0 / double(item.caffeine) >= 0.0",
     ],
 )
 def test_what_rows_bear_out_is_left_alone(folder: Path, text: str) -> None:

@@ -1,7 +1,7 @@
 """Why not: the entire sentence for every reason, and what is told where what decided cannot be asked again."""
 
 import pytest
-from builders import Shop, request, run, slot
+from builders import PRICE, RULES, TASTE, Shop, columns, const, request, run, slot
 from msgspec.structs import replace
 
 from contracts.decision import Decisions
@@ -224,3 +224,17 @@ def test_draws_that_come_out_otherwise_explain_nothing() -> None:
     assert absent(OWN, "d") is Absence.OUTRANKED
     assert absent(OWN, "d", values=(1.0, 2.0, 4.0, 3.0)) is None
     assert absent(OWN, "d", masked=("visitor.own",)) is Absence.OUTRANKED
+
+
+def test_what_divides_by_zero_is_asked_again_without_a_warning() -> None:
+    less = ("subtract_double", "double", ("int64_to_double", "double", PRICE), TASTE)
+    quotient = ("divide_double", "double", const(1.0), less)
+    ratio = columns("ratio", "bool", ("greater_double", "bool", quotient, const(-9.0)))
+    found = (Pool(ids=("a", "b")), Filter(where="in_stock", match="ratio", limit=9))
+    loaded = Shop(slots=(slot(cap_candidates=2, retrieve=found, size=1),), rules=(*RULES, ratio)).load()
+    visitor = {"v1": {"taste": FeatureValue(value=300.0, as_of=0)}}
+    snapshot = Snapshot(loaded.snapshot.tables, visitor)
+    made = run(loaded, request(), snapshot)
+    absent = Absences(loaded, request(), snapshot, made, 0).of("d")
+    assert absent is not None
+    assert absent.reason is Absence.CUT
