@@ -4,6 +4,7 @@ A transport moves bytes and types; when to call, and what a failure means, is fo
 Every failure to get a usable answer is an `OriginError`.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Protocol, TypeVar
 
@@ -18,6 +19,7 @@ from edge.spool import Batch, Kind
 FEED_LIMIT = 1000
 _GRACE_S = 10.0
 _CONNECT_S = 2.0
+_MOST_WAITS = 3  # a whole answer may take so many times as long as one piece of it
 _PATHS: Mapping[Kind, str] = {Kind.EVENT: "/v1/events", Kind.RECORD: "/v1/records"}
 T = TypeVar("T")
 
@@ -78,21 +80,24 @@ class HttpTransport:
     async def send(self, batch: Batch) -> None:
         """`POST /v1/events` or `/v1/records`."""
         request = self._client.build_request("POST", _PATHS[batch.kind], content=_array(batch.bodies))
-        await self._call(request, StoredAnswer)
+        await self._call(request, StoredAnswer, _GRACE_S)
 
     async def close(self) -> None:
         """Closes the connections."""
         await self._client.aclose()
 
     async def _get(self, path: str, query: Mapping[str, str], wait_s: float, kind: type[T]) -> T:
-        timeout = httpx.Timeout(wait_s + _GRACE_S, connect=_CONNECT_S)
-        return await self._call(self._client.build_request("GET", path, params=query, timeout=timeout), kind)
+        patience_s = wait_s + _GRACE_S
+        timeout = httpx.Timeout(patience_s, connect=_CONNECT_S)
+        request = self._client.build_request("GET", path, params=query, timeout=timeout)
+        return await self._call(request, kind, patience_s)
 
-    async def _call(self, request: httpx.Request, kind: type[T]) -> T:
+    async def _call(self, request: httpx.Request, kind: type[T], patience_s: float) -> T:
         try:
-            answer = await self._client.send(request)
+            async with asyncio.timeout(_MOST_WAITS * patience_s):
+                answer = await self._client.send(request)
             del answer.stream  # it refers back to the answer, whose body would await the collector then
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, TimeoutError) as error:
             raise OriginError(f"the origin does not answer ({type(error).__name__})") from None
         if answer.status_code != httpx.codes.OK:
             said = f"the origin answered {answer.status_code} to {request.method} {request.url.path}"

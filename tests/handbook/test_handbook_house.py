@@ -87,6 +87,7 @@ def test_where_do_i_add_points_at_what_exists() -> None:
     [
         ("EXPORTERS", "compiler.exporters"),
         ("GENERATORS", "engine.generators"),
+        ("SCORERS", "engine.scorers"),
         ("KINDS", "engine.kinds"),
         ("POLICIES", "engine.policies"),
         ("FOLDS", "engine.folds"),
