@@ -91,14 +91,16 @@ def _numbers(slot: LoadedSlot, seed: str) -> tuple[float, ...]:
 
 def _best(slot: LoadedSlot, ranked: Ranked, taken: Collection[str]) -> Drawn:
     """The best of what is free at each position, ties by id: nothing is left to chance."""
-    order, positions = np.argsort(-ranked.values, kind="stable"), slot.kind.positions(slot.spec.size)
+    order, positions = (-ranked.values).argsort(kind="stable"), slot.kind.positions(slot.spec.size)
     if slot.spec.pins or slot.spec.diversity is not None:
         return walk(slot, ranked, taken, (None,) * positions, _first_free(order))
     if taken:
         order = order[_is_free(ranked.batch, taken)[order]]
     rows = ranked.batch.rows.take(order[:positions]).tolist()
-    draws = list(map(Draw, repeat(None), map(ranked.batch.table.ids.__getitem__, rows), repeat(1.0)))
-    return Drawn(tuple(rows), *_stated(slot, draws))
+    if not rows or not slot.kind.is_drawn:
+        return Drawn(tuple(rows))
+    draws = map(Draw, repeat(None), map(ranked.batch.table.ids.__getitem__, rows), repeat(1.0))
+    return Drawn(tuple(rows), tuple(draws), 1.0)
 
 
 def _first_free(order: NDArray[np.int64]) -> _Choose:

@@ -4,10 +4,12 @@ import math
 from collections.abc import Iterator, Sequence
 from itertools import repeat
 
+import numpy as np
+
 from contracts.decision import Prop, RankedItem
 from contracts.errors import RuleError
 from contracts.features import ValueType
-from engine.loaded import LoadedField, LoadedSlot
+from engine.loaded import LoadedField, LoadedSlot, Rows
 from engine.programs.values import NANOSECONDS_PER_MICROSECOND, CelValue, RequestProgram, Scope, Timestamp
 from engine.snapshot import Table
 
@@ -16,18 +18,18 @@ _AS_THEY_ARE = frozenset({str, int, bool, type(None)})
 
 def render(slot: LoadedSlot, scope: Scope, table: Table, rows: Sequence[int]) -> tuple[RankedItem, ...]:
     """One item per row, in the order of the answer. Raises `RuleError`."""
-    here, names = scope.at(table, -1), [field.name for field in slot.payload]
-    fields = [_field(field, here, table, rows) for field in slot.payload]
+    here, names, places = scope.at(table, -1), [field.name for field in slot.payload], np.array(rows, dtype=np.int64)
+    fields = [_field(field, here, table, places) for field in slot.payload]
     props = list(map(dict, map(zip, repeat(names), zip(*fields, strict=True)))) or [{} for _ in rows]
     offers, whys = _texts(slot.offer, here, rows), _texts(slot.why, here, rows)
     return tuple(map(RankedItem, map(table.ids.__getitem__, rows), props, offers, whys))
 
 
-def _field(field: LoadedField, here: Scope, table: Table, rows: Sequence[int]) -> Sequence[Prop]:
+def _field(field: LoadedField, here: Scope, table: Table, rows: Rows) -> Sequence[Prop]:
     """One field of all items; a column that is shown as it is, and lacks nothing, needs no rule."""
     column = None if field.column is None else table.columns[field.column]
     if column is None or column.status is not None or column.newest > here.now:
-        return [_prop(value, field.name) for value in _of_each(field.run, here, rows)]
+        return [_prop(value, field.name) for value in _of_each(field.run, here, rows.tolist())]
     shown: list[int] = column.values.take(rows).tolist()
     return list(map(column.dictionary.__getitem__, shown)) if column.type is ValueType.STRING else shown
 

@@ -3,6 +3,7 @@
 The mapping from errors to causes, and from causes to the next tier, stands here and in `contracts.decision` alone.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -41,7 +42,7 @@ class Time:
 
     def __init__(self, request: DecisionRequest, out_of_time: OutOfTime) -> None:
         self._ask = out_of_time
-        self._asked: dict[str, list[Stage]] = {}
+        self._asked: dict[str, list[Stage]] = defaultdict(list)
         self._cause: Cause | None = None
         self.timed_out_at: TimeOut | None = None
         if request.is_overloaded or request.is_retry:
@@ -49,13 +50,15 @@ class Time:
 
     def check(self, slot: str, stage: Stage) -> None:
         """Raises `RefusedError` when no time is left for this stage."""
-        asked = self._asked.setdefault(slot, [])
-        if self._cause is None and stage not in asked:
+        if self._cause is None:
+            asked = self._asked[slot]
+            if stage in asked:
+                return
             asked.append(stage)
-            if self._ask(slot, stage):
-                self._cause, self.timed_out_at = Cause.LATE, TimeOut(slot=slot, stage=stage)
-        if self._cause is not None:
-            raise RefusedError(self._cause)
+            if not self._ask(slot, stage):
+                return
+            self._cause, self.timed_out_at = Cause.LATE, TimeOut(slot=slot, stage=stage)
+        raise RefusedError(self._cause)
 
 
 class Notes(Struct, eq=False):
