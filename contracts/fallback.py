@@ -6,7 +6,11 @@ ANY = "*"
 
 
 class FallbackRow(Contract, frozen=True):
-    """Answers for one bucket: the values of the table's keys in order, or `*` in each place for the rest."""
+    """The answer of one bucket: the values of the table's keys in order, or `*` in each place for the rest.
+
+    `answer` has the best first, and more ids than the slot shows: others stand in for those that guards or the page
+    take away.
+    """
 
     key: tuple[str, ...]
     answer: tuple[str, ...]
