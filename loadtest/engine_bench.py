@@ -137,6 +137,7 @@ def _asked(workload: Workload, name: str, request: DecisionRequest) -> Asked:
     return Asked(request, scope, survivors, matrix(_model(slot), Batch(scope, table, survivors)))
 
 
+@quiet
 def _round(workload: Workload, name: str, asked: Sequence[Asked], timed: Timed) -> None:
     """All visitors once: their decisions, then parts of these that are no stage of their own, then the bare runs."""
     slot, snapshot = workload.loaded.slots[name], workload.snapshot

@@ -32,6 +32,7 @@ from engine.gate import scope_of
 from engine.guard import guard
 from engine.load import load
 from engine.loaded import LoadedBundle
+from engine.programs.arrays import quiet
 from engine.programs.values import Batch
 from engine.retrieve import retrieve
 from engine.score import by_model, matrix
@@ -188,6 +189,7 @@ def test_real_baskets_recorded_without_http_replay_in_a_fresh_process(folder: Pa
     assert run.returncode == 2, run.stdout + run.stderr
 
 
+@quiet
 def test_served_model_rows_equal_the_training_rows_bit_for_bit(shop: Shop) -> None:
     loaded = load(build(shop.folder).bundle)
     catalogs = Catalogs({loaded.revision: loaded})
