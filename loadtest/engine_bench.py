@@ -2,10 +2,9 @@
 
 One process, no network. Inputs rotate, because a scorer that sees one input over and over looks faster than it is: each
 thing that is timed goes over all visitors before the next one does, round after round. The bare runs get the very
-matrices that the decisions have. Times are in microseconds: the medians of rounds, and of these the lower quartile, for
-a neighbour on the machine slows whatever waits for memory, for seconds on end. `decide` itself tells when a stage
-begins: it asks whether time is out. Retrieving is clocked within it, so that what is left is this decision's own;
-alone, in a loop of its own, it is faster, for it finds its data in the caches.
+matrices that the decisions have. Times are medians in microseconds. `decide` itself tells when a stage begins: it asks
+whether time is out. Retrieving is clocked within it, so that what is left is this decision's own; alone, in a loop of
+its own, it is faster, for it finds its data in the caches.
 """
 
 import argparse
@@ -63,27 +62,19 @@ _ROWS = (
 
 @dataclass
 class Timed:
-    """The microseconds of everything that was timed, by name: in this round, and the medians of earlier rounds.
+    """The microseconds of everything that was timed, by name; `candidates` are how many were scored.
 
-    `candidates` are how many were scored.
     `peak` are the most bytes that a decision took while it was made, `kept` those that its result and trace are.
     """
 
     times_us: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    rounds_us: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     candidates: list[int] = field(default_factory=list)
     peak: int = 0
     kept: int = 0
 
-    def end_round(self) -> None:
-        """Keeps the medians of this round."""
-        for name, times in self.times_us.items():
-            self.rounds_us[name].append(float(np.median(times)))
-        self.times_us.clear()
-
-    def typical(self, name: str) -> float:
-        """The lower quartile of the rounds' medians, 0 for what was never timed."""
-        return float(np.percentile(self.rounds_us[name], 25)) if self.rounds_us[name] else 0.0
+    def median(self, name: str) -> float:
+        """The median, 0 for what was never timed."""
+        return float(np.median(self.times_us[name])) if self.times_us[name] else 0.0
 
     def clocked(self, name: str, program: Callable[[], T]) -> T:
         """Runs a program and notes how long it took."""
@@ -120,10 +111,9 @@ def main(words: list[str] | None = None) -> int:
     for slot, requests in workload.requests.items():
         for request in requests:
             _details(workload, request, timed[slot])
-        timed[slot].end_round()
         timed[slot].peak, timed[slot].kept = memory(workload, requests)
     forest = f"{TREES} trees of {LEAVES} leaves, their sums by {leaf_sums.__module__.rpartition('.')[2]}"
-    print(f"{options.items:,} items, {forest}, {options.visitors} visitors in turn; us, typical of a quiet round\n")
+    print(f"{options.items:,} items, {forest}, {options.visitors} visitors in turn; medians in us\n")
     print("\n\n".join(table(slot, each) for slot, each in timed.items()))
     return 0
 
@@ -156,7 +146,6 @@ def _round(workload: Workload, name: str, asked: Sequence[Asked], timed: Timed) 
     for generator in slot.generators:
         for each in asked:
             timed.clocked(f"generator {generator.name}", partial(generator.rows, each.scope, table))
-    timed.end_round()
 
 
 def _decision(workload: Workload, request: DecisionRequest, timed: Timed) -> None:
@@ -231,21 +220,19 @@ def _details(workload: Workload, request: DecisionRequest, timed: Timed) -> None
 
 def table(name: str, timed: Timed) -> str:
     """The breakdown of one slot, and how far above the bare run the decision is."""
-    bare, found = timed.typical("bare"), timed.typical("retrieve alone")
+    bare, found = timed.median("bare"), timed.median("retrieve alone")
     lines = [f"{name}: {np.mean(timed.candidates):.0f} candidates scored, of at most {SLOTS[name].cap} retrieved"]
-    lines += [f"  {label:<28}{timed.typical(key):>9.1f}" for label, key in _ROWS]
-    lines.append(f"  {'whole decision':<28}{timed.typical('whole'):>9.1f}")
+    lines += [f"  {label:<28}{timed.median(key):>9.1f}" for label, key in _ROWS]
+    lines.append(f"  {'whole decision':<28}{timed.median('whole'):>9.1f}")
     lines.append(f"  {'bare ONNX run, same matrix':<28}{bare:>9.1f}")
-    ratio = timed.typical("without") / bare
+    ratio = timed.median("without") / bare
     most = MOST[name.partition("-")[2]]
     lines.append(f"  {'without retrieve / bare':<28}{ratio:>8.2f}x  {_verdict(ratio, most, 'x')}")
     lines.append(f"  {'retrieve alone':<28}{found:>9.1f}  {_verdict(found, MOST_RETRIEVE_US, ' us')}")
-    kinds = [key for key in timed.rounds_us if key.startswith("generator ")]
-    lines.append(f"  {'details, when asked for':<28}{timed.typical('details'):>9.1f}  no decision waits for them")
+    kinds = [key for key in timed.times_us if key.startswith("generator ")]
+    lines.append(f"  {'details, when asked for':<28}{timed.median('details'):>9.1f}  no decision waits for them")
     lines += _memory_lines(timed, SLOTS[name].cap)
-    return "\n".join(
-        [*lines, *(f"    {key.removeprefix('generator '):<26}{timed.typical(key):>9.1f}" for key in kinds)]
-    )
+    return "\n".join([*lines, *(f"    {key.removeprefix('generator '):<26}{timed.median(key):>9.1f}" for key in kinds)])
 
 
 def _memory_lines(timed: Timed, candidates: int) -> Iterator[str]:
