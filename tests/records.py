@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from contracts.controls import Controls
-from contracts.decision import DecisionRequest, TimeOut
+from contracts.decision import DecisionRequest, Decisions, TimeOut
 from contracts.features import Cursor, FeatureDelta, FeatureValue
 from contracts.record import RECORD_FORMAT, DecisionRecord, Recording
 from deploy.replays.replayer import scripted
@@ -23,6 +23,22 @@ DELTAS = (
     FeatureDelta(table="teas", seq=1, entity="t-03", as_of=NOW - 9, values={"price": 999}),
     FeatureDelta(table="teas", seq=2, entity="t-15", as_of=NOW - 9, values={"stock": 0}),
 )
+
+
+def empty_record(request_id: str, **visitor: FeatureValue) -> DecisionRecord:
+    """A record of a page without slots, for whom it is all one what was decided."""
+    return DecisionRecord(
+        format_version=RECORD_FORMAT,
+        fingerprint={},
+        revision="r",
+        node="n",
+        request=DecisionRequest(request_id=request_id, now=1, slots=()),
+        visitor=visitor,
+        cursor=Cursor(),
+        controls=Controls(),
+        result=Decisions(decisions=(), traces=()),
+        result_digest="d",
+    )
 
 
 def record_of(

@@ -1,8 +1,9 @@
 """Fits the model of the offers: which household redeems a campaign that it got.
 
 XGBoost on campaigns that are over, since others may still be redeemed. Settings and the number of trees were chosen by
-the log loss of the early campaigns, over folds of households; the late ones only judge. Its margins are log odds as
-they are: a line fitted to margins of unseen households made nothing better.
+the log loss of the early campaigns, over folds of households. The late ones judge; they were in view when XGBoost was
+chosen, so they say "no worse" and not "better". Its margins are log odds as they are: a line fitted to margins of
+unseen households made nothing better.
 """
 
 from collections.abc import Sequence

@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
+from records import empty_record
 from roads import CALLS, LONG_S, ROADS, events, every_transport, made, play, road, waiting
 from tea_origin import KEY, TOKEN, purchase
 
@@ -17,10 +18,9 @@ from contracts.bundle import FORMAT_VERSION, Bundle, Manifest, SectionRef, diges
 from contracts.catalog import CatalogSchema
 from contracts.codec import decode, encode, pack
 from contracts.controls import Controls
-from contracts.decision import DecisionRequest, Decisions
 from contracts.events import StoredEvent
 from contracts.features import Cursor, FeatureSchema, FeatureSpec, FeedPage, FoldSpec, Root, ValueType
-from contracts.record import RECORD_FORMAT, DecisionRecord
+from contracts.record import DecisionRecord
 from edge.spool import Batch, Kind
 from edge.transports import TRANSPORTS, OriginError, Transport
 from engine.snapshot import VISITOR
@@ -55,23 +55,8 @@ async def connected(name: str, config: Config) -> AsyncIterator[tuple[Transport,
         yield transport, origin
 
 
-def record(number: str) -> DecisionRecord:
-    return DecisionRecord(
-        format_version=RECORD_FORMAT,
-        fingerprint={},
-        revision="r",
-        node="n",
-        request=DecisionRequest(request_id=number, now=1, slots=()),
-        visitor={},
-        cursor=Cursor(),
-        controls=Controls(),
-        result=Decisions(decisions=(), traces=()),
-        result_digest="d",
-    )
-
-
 def records(*numbers: str) -> Batch:
-    return Batch(Kind.RECORD, tuple(pack(record(number)) for number in numbers), 1)
+    return Batch(Kind.RECORD, tuple(pack(empty_record(number)) for number in numbers), 1)
 
 
 def stored(origin: Origin) -> tuple[list[StoredEvent], list[DecisionRecord]]:
@@ -198,7 +183,7 @@ def test_what_was_sent_is_stored_in_its_order_and_once(name: str, config: Config
                 await transport.send(records(*numbers))
             told, recorded = stored(origin)
             assert told == [purchase(number, visitor=f"v{number}") for number in "12345"]
-            assert recorded == [record(number) for number in "12345"]
+            assert recorded == [empty_record(number) for number in "12345"]
             page = await transport.feed(Cursor(), 0)
             assert [delta.values for delta in page.deltas] == [{"purchases": 1}] * 5
 

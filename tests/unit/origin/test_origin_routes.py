@@ -4,13 +4,12 @@ from dataclasses import replace
 
 import httpx
 import pytest
+from records import empty_record
 from tea_origin import KEY, MONDAY, OPERATOR, caller, household, microseconds, purchase
 
 from contracts.codec import CBOR, JSON, MSGPACK, decode, encode, encode_cbor, encode_json, pack
 from contracts.controls import Controls
-from contracts.decision import DecisionRequest, Decisions
-from contracts.features import Cursor, FeatureValue, FeedPage
-from contracts.record import RECORD_FORMAT, DecisionRecord
+from contracts.features import FeatureValue, FeedPage
 from origin import wire
 from origin.app import open_origin
 from origin.config import Config
@@ -18,21 +17,6 @@ from origin.routes import Origin, RecordsPage
 
 Call = Callable[..., httpx.Response]
 PACKED = {"content-type": MSGPACK, "accept": MSGPACK}
-
-
-def record(request_id: str, **visitor: FeatureValue) -> DecisionRecord:
-    return DecisionRecord(
-        format_version=RECORD_FORMAT,
-        fingerprint={},
-        revision="r",
-        node="n",
-        request=DecisionRequest(request_id=request_id, now=1, slots=()),
-        visitor=visitor,
-        cursor=Cursor(),
-        controls=Controls(),
-        result=Decisions(decisions=(), traces=()),
-        result_digest="d",
-    )
 
 
 def feed_page(answer: httpx.Response) -> FeedPage:
@@ -69,7 +53,7 @@ def test_a_batch_that_came_before_is_stored_already(call: Call) -> None:
 
 
 def test_records_are_given_back_in_order_and_once(call: Call) -> None:
-    records = [record(str(number), habit=FeatureValue(value={"a": 1.0}, as_of=2)) for number in range(5)]
+    records = [empty_record(str(number), habit=FeatureValue(value={"a": 1.0}, as_of=2)) for number in range(5)]
     for batch in (records[:3], records[1:]):
         assert call("POST", "/v1/records", content=pack(batch), headers=PACKED).status_code == 200
     first = decode(call("GET", "/v1/records?limit=3", headers=PACKED).content, RecordsPage)
