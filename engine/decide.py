@@ -129,16 +129,16 @@ def _from_fallback(turn: Turn) -> Decision:
 
 
 def _answer(turn: Turn, tier: Tier, items: tuple[RankedItem, ...], propensity: float | None) -> Decision:
-    presented = turn.slot.kind.present(items)
+    presented, spec, cause = turn.slot.kind.present(items), turn.slot.spec, turn.notes.cause
     return Decision(
-        decision_id=f"{turn.request.request_id}.{turn.slot.spec.name}",
-        slot=turn.slot.spec.name,
+        decision_id=f"{turn.request.request_id}.{spec.name}",
+        slot=spec.name,
         tier=tier,
-        cause=turn.notes.cause,
-        reason=REASONS[tier, turn.notes.cause],
+        cause=cause,
+        reason=REASONS[tier, cause],
         answer=tuple([item.id for item in items]),
         propensity=propensity,
-        component=turn.slot.spec.component,
+        component=spec.component,
         props=presented.props,
         items=presented.items,
         offer_id=presented.offer_id,

@@ -7,7 +7,6 @@ the same positions under the same masks and numbers u, and is only logged.
 
 import math
 from collections.abc import Callable, Collection, Sequence
-from itertools import repeat
 from typing import TypeAlias
 
 import numpy as np
@@ -99,8 +98,8 @@ def _best(slot: LoadedSlot, ranked: Ranked, taken: Collection[str]) -> Drawn:
     rows = ranked.batch.rows.take(order[:positions]).tolist()
     if not rows or not slot.kind.is_drawn:
         return Drawn(tuple(rows))
-    draws = map(Draw, repeat(None), map(ranked.batch.table.ids.__getitem__, rows), repeat(1.0))
-    return Drawn(tuple(rows), tuple(draws), 1.0)
+    ids = ranked.batch.table.ids
+    return Drawn(tuple(rows), tuple([Draw(None, ids[row], 1.0) for row in rows]), 1.0)
 
 
 def _first_free(order: NDArray[np.int64]) -> _Choose:

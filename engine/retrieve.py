@@ -49,6 +49,8 @@ def _united(found: Sequence[Rows], quotas: Sequence[int], cap: int, count: int) 
 
     No generator gives a row twice, and quotas sum up to at most the cap: the first one's is the start of what it gives.
     """
+    if len(found) == 1:
+        return np.sort(found[0][:cap])
     is_free = np.ones(count, dtype=np.bool_)
     chosen = [np.zeros(0, dtype=np.int64)]
     room = cap

@@ -35,7 +35,7 @@ class Table:
         column = self.columns[ID]
         if np.array_equal(column.values, np.arange(len(column.dictionary))):
             return column.dictionary
-        return tuple(map(column.dictionary.__getitem__, column.values.tolist()))
+        return tuple([column.dictionary[code] for code in column.values.tolist()])
 
     @cached_property
     def row_of(self) -> Mapping[str, int]:
@@ -50,14 +50,14 @@ class Table:
 
         A value of the future changes it when its time has come; `now` is in microseconds.
         """
-        return self.memo.whole(key, (self.columns[name] for name in reads), now, make)
+        return self.memo.whole(key, map(self.columns.__getitem__, reads), now, make)
 
     def by_row(self, key: str, reads: Iterable[str], now: int, rows: Rows, make: Callable[[Rows], Array]) -> Array:
         """What `make` gives from these columns for some rows; kept, and made again for rows that change.
 
         While some of their values lie in the future of `now` (microseconds), nothing is kept.
         """
-        return self.memo.rows(key, (self.columns[name] for name in reads), len(self.ids), now, rows, make)
+        return self.memo.rows(key, map(self.columns.__getitem__, reads), len(self.ids), now, rows, make)
 
 
 @dataclass(frozen=True, eq=False)

@@ -145,7 +145,7 @@ class Turn(Struct, frozen=True, eq=False):
             slot=self.slot.spec.name,
             generated=notes.generated,
             blockers=notes.blockers,
-            survivors=() if notes.batch is None else tuple(map(ids.__getitem__, notes.batch.rows.tolist())),
+            survivors=() if notes.batch is None else tuple([ids[row] for row in notes.batch.rows.tolist()]),
             scores=() if scored is None else tuple(scored.tolist()),
             other_scores={} if notes.ranked is None else _tuples(notes.ranked.others),
             values=() if notes.ranked is None else tuple(notes.ranked.values.tolist()),

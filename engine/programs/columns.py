@@ -29,7 +29,7 @@ from engine.programs.functions import FUNCTIONS, Function, LazyFunction
 from engine.programs.macro_columns import MACROS_OF_COLUMNS, gone_through, variable_column
 from engine.programs.plan import closures, named
 from engine.programs.rows import problem, row_by_row
-from engine.programs.steps import checked, per_number, per_string, unfailing
+from engine.programs.steps import checked, per_number, per_string, per_word, unfailing
 from engine.programs.types import BOOL, DYN, CelType
 from engine.programs.values import (
     NANOSECONDS_PER_MICROSECOND,
@@ -116,7 +116,7 @@ class _Steps:
             return self._lazy(function.plan_columns, node.args) if function.plan_columns else by_row
         if self._is_numeric(function, node.args):
             return self._numeric(function, node.args)
-        return _kept(self._strict(function, node.args, kind) or by_row, self.keys[place])
+        return _kept(self._strict(function, node.args, place) or by_row, self.keys[place])
 
     def _key(self, node: Node) -> str | None:
         """What equal expressions share; None for what reads scores or variables, and for tests, macros and lists."""
@@ -147,14 +147,14 @@ class _Steps:
             return join(self._plain(first), self._plain(others[0]))
         return join(self._plain(first), *map(self._array, others))
 
-    def _strict(self, function: Function, args: Sequence[int], kind: str) -> ColumnStep | None:
-        types = [self.types[arg] for arg in args]
+    def _strict(self, function: Function, args: Sequence[int], place: int) -> ColumnStep | None:
+        types, kind = [self.types[arg] for arg in args], self.types[place].name
         moving = [place for place, arg in enumerate(args) if self.is_moving[arg]]
         if len(moving) > 1:
             return None
         sources = [self._plain(arg) for arg in args]
         if types[moving[0]].name == "string":
-            return self._coded(function, sources, moving[0], types, kind)
+            return per_word(_form_of_strings(function, types, moving[0], kind), sources, moving[0], self.keys[place])
         if types[moving[0]].name in DTYPES:
             return checked(partial(per_number, function.run, kind, moving[0], types[moving[0]].name), sources)
         has_listed = types.pop(moving[0]).of and not any(type_.of or type_ == DYN for type_ in types)
@@ -172,14 +172,6 @@ class _Steps:
             return unfailing(function.numeric, sources)
         return checked(function.checked, sources)  # type: ignore[arg-type]
 
-    def _coded(
-        self, function: Function, sources: list[ColumnStep], moving: int, types: Sequence[CelType], kind: str
-    ) -> ColumnStep:
-        form = function.coded.get(kind)
-        if form and not any(map(_is_mixed, types)):
-            return checked(form, sources)
-        return checked(partial(per_string, function.run, kind, moving), sources)
-
     def _plain(self, place: int) -> ColumnStep:
         """A node as an argument: its step, or one CEL value for all rows."""
         step, program = self.steps[place], self.programs[place]
@@ -196,6 +188,14 @@ class _Steps:
         """A node as a column in any case."""
         step, program, kind = self.steps[place], self.programs[place], self.types[place].name
         return step or (lambda batch: (spread(kind, program(batch.scope), len(batch.rows)), None))
+
+
+def _form_of_strings(function: Function, types: Sequence[CelType], moving: int, kind: str) -> Callable[..., Operand]:
+    """The function over a column of strings, the argument at `moving`: in its own form, else asked of each string."""
+    form = function.coded.get(kind)
+    if form and not any(map(_is_mixed, types)):
+        return form
+    return partial(per_string, function.run, kind, moving)
 
 
 def _read(root: Root, field: str) -> ColumnStep:

@@ -5,9 +5,11 @@ A step gives an operand: values, and where they are in error. What a form gives 
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from engine.column import Array
 from engine.programs.arrays import per_distinct, per_distinct_number, union
-from engine.programs.values import Batch, CelValue, ColumnStep, Mask, Operand, Texts
+from engine.programs.values import Batch, CelValue, ColumnStep, Mask, Operand, Texts, operand_at
 
 
 def unfailing(form: Callable[..., Array], sources: Sequence[ColumnStep]) -> ColumnStep:
@@ -19,7 +21,8 @@ def unfailing(form: Callable[..., Array], sources: Sequence[ColumnStep]) -> Colu
     def step(batch: Batch) -> Operand:
         first, first_errors = left(batch)
         second, second_errors = right(batch)
-        return form(first, second), union(first_errors, second_errors)
+        errors = second_errors if first_errors is None else union(first_errors, second_errors)
+        return form(first, second), errors
 
     return step
 
@@ -46,6 +49,36 @@ def checked(form: Callable[..., Operand], sources: Sequence[ColumnStep]) -> Colu
         return result, union(errors, failed)
 
     return step
+
+
+def per_word(form: Callable[..., Operand], sources: Sequence[ColumnStep], moving: int, key: str | None) -> ColumnStep:
+    """The same of a column of strings, the argument at `moving`, and of values that are the same for all candidates.
+
+    Where the column has no more words than there are candidates, it is asked of the words, once per request.
+    """
+    step, texts_of = checked(form, sources), sources[moving]
+    if key is None:
+        return step
+    of_words = checked(form, [*sources[:moving], lambda batch: (_words(texts_of(batch)), None), *sources[moving + 1 :]])
+
+    def run(batch: Batch) -> Operand:
+        texts, errors = texts_of(batch)
+        if not isinstance(texts, Texts) or texts.column is None:
+            return step(batch)
+        known = batch.scope.of_words.get((key, texts.column))
+        if known is None:
+            if len(texts.dictionary) > len(texts.codes):
+                return step(batch)
+            known = batch.scope.of_words[key, texts.column] = of_words(batch)
+        values, failed = operand_at(known, texts.codes)
+        return values, union(errors, failed)
+
+    return run
+
+
+def _words(operand: Operand) -> Texts:
+    texts: Texts = operand[0]  # type: ignore[assignment]
+    return Texts(np.arange(len(texts.dictionary)), texts.dictionary, texts.column)
 
 
 def per_string(run: Callable[..., CelValue], kind: str, moving: int, *args: CelValue | Texts) -> Operand:

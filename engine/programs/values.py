@@ -124,7 +124,8 @@ class Scope(Struct, eq=False):
 
     `score` is the row's score, once it is known: rules that run over candidates may read it; `scores` are those of all
     models that scored, by name, where a rule reads them. `variables` is where the rule that runs keeps what its macros
-    bind, by slot: nobody reads it afterwards.
+    bind, by slot: nobody reads it afterwards. `of_words` keeps what an expression gives for each word of a column, so
+    that all slots of a page look it up once.
     """
 
     now: int
@@ -137,18 +138,23 @@ class Scope(Struct, eq=False):
     score: float | None = None
     variables: list[CelValue] = field(default_factory=list)
     scores: Mapping[str, float] | None = None
+    of_words: dict[tuple[str, Column], "Operand"] = field(default_factory=dict)
 
     def at(self, table: Table, row: int, score: float | None = None) -> "Scope":
         """The same scope with `item` being one row of a table."""
         return Scope(self.now, self.granted, self.request, self.visitor_state, self.visitor, table, row, score)
 
 
-class Texts(Struct, frozen=True, eq=False, dict=True):
-    """A string per candidate, as codes into a dictionary of distinct strings; `column` is where they come from."""
+class Texts(Struct, eq=False):
+    """A string per candidate, as codes into a dictionary of distinct strings; `column` is where they come from.
+
+    `known` are the strings, once somebody asked for them.
+    """
 
     codes: Array
     dictionary: tuple[str, ...]
     column: Column | None = None
+    known: list[str] | None = None
 
     def code(self, text: str) -> int:
         """The code of a string, -1 when no candidate can have it."""
@@ -156,10 +162,18 @@ class Texts(Struct, frozen=True, eq=False, dict=True):
             return self.column.code_of.get(text, -1)
         return self.dictionary.index(text) if text in self.dictionary else -1
 
-    @cached_property
+    @property
     def strings(self) -> list[str]:
         """The strings, one per candidate."""
-        return list(map(self.dictionary.__getitem__, self.codes.tolist()))
+        if self.known is None:
+            dictionary = self.dictionary  # each entry waits for memory: what is known goes on to other batches
+            self.known = [dictionary[code] for code in self.codes.tolist()]
+        return self.known
+
+    def at(self, places: NDArray[np.int64]) -> "Texts":
+        """Those of some of the candidates."""
+        known = self.known and [self.known[place] for place in places.tolist()]
+        return Texts(self.codes.take(places), self.dictionary, self.column, known)
 
 
 class Lists(Struct, frozen=True, eq=False, dict=True):
@@ -204,18 +218,20 @@ class Batch(Struct, frozen=True, eq=False):
     def where(self, is_kept: Mask) -> "Batch":
         """Some of the candidates, with what was read of them."""
         places = is_kept.nonzero()[0]
-        gathered = {key: _at(values, errors, places) for key, (values, errors) in self.gathered.items()}
+        gathered = {key: operand_at(operand, places) for key, operand in self.gathered.items()}
         return Batch(self.scope, self.table, self.rows.take(places), gathered=gathered)
 
 
-def _at(values: ColumnValues, errors: Mask | None, places: NDArray[np.int64]) -> Operand:
+def operand_at(operand: Operand, places: NDArray[np.int64]) -> Operand:
+    """What an operand has at some places, in their order."""
+    values, errors = operand
     left = None if errors is None else errors.take(places)
     return _some(values, places), left if left is not None and np.count_nonzero(left) else None
 
 
 def _some(values: ColumnValues, places: NDArray[np.int64]) -> ColumnValues:
     if isinstance(values, Texts):
-        return Texts(values.codes.take(places), values.dictionary, values.column)
+        return values.at(places)
     if isinstance(values, Lists):
         return Lists(values.starts.take(places), values.ends.take(places), values.column)
     return values if isinstance(values, bool) else values.take(places)

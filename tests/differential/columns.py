@@ -7,7 +7,7 @@ from engine.programs.values import CelValue, Computed
 
 from .ours import Compiled, computed
 from .outcomes import ERROR, Outcome, outcome_of, readable
-from .worlds import World
+from .worlds import ROWS, World
 
 _IN_MICROSECONDS = ("timestamp", "duration")
 
@@ -15,17 +15,29 @@ _IN_MICROSECONDS = ("timestamp", "duration")
 def disagreement(
     compiled: Compiled, world: World, values: Sequence[CelValue | RuleError]
 ) -> tuple[str, str, int] | None:
-    """What the column program says, what the closure says, and of which row; None when they agree on all rows."""
+    """What the column program says, what the closure says, and of which row; None when they agree on all rows.
+
+    It is asked of all rows, then of a few in the same request, for which it may know what the words of columns give.
+    """
+    for rows in (range(ROWS), range(0, ROWS, 4)):
+        if found := _disagreement(compiled, world, rows, [values[row] for row in rows]):
+            return found
+    return None
+
+
+def _disagreement(
+    compiled: Compiled, world: World, rows: range, values: Sequence[CelValue | RuleError]
+) -> tuple[str, str, int] | None:
     assert compiled.columns is not None
-    answer = computed(compiled.columns, world)
+    answer = computed(compiled.columns, world.batch(rows))
     if any(isinstance(value, ExpiredError) for value in values):
         return None if isinstance(answer, ExpiredError) else ("no EXPIRED", "EXPIRED", 0)
     if isinstance(answer, RuleError):
         return (f"raises {answer}", "does not", 0)
-    for row, value in enumerate(values):
-        own, wanted = _outcome(answer, row, compiled.rule.type), outcome_of(value)
+    for at, value in enumerate(values):
+        own, wanted = _outcome(answer, at, compiled.rule.type), outcome_of(value)
         if own != wanted:
-            return (readable(own), readable(wanted), row)
+            return (readable(own), readable(wanted), rows[at])
     return _problem_disagreement(answer, values)
 
 

@@ -23,7 +23,7 @@ from contracts.rule_ir import IR_VERSION, Form, Rule, RuleIR
 from engine.programs.arrays import quiet
 from engine.programs.columns import plan_columns
 from engine.programs.plan import plan_request
-from engine.programs.values import CelValue, ColumnProgram, Computed, RequestProgram, Scope
+from engine.programs.values import Batch, CelValue, ColumnProgram, Computed, RequestProgram, Scope
 
 from .worlds import COLUMNS, MODELS, SCHEMA, TABLE, World
 
@@ -106,10 +106,10 @@ def ran(rule: Rule, scope: Scope) -> CelValue | RuleError:
 
 
 @quiet
-def computed(program: ColumnProgram, world: World) -> Computed | RuleError:
+def computed(program: ColumnProgram, batch: Batch) -> Computed | RuleError:
     """What a column program gives, or the one error that it raises."""
     try:
-        return program(world.batch())
+        return program(batch)
     except RuleError as error:
         return error
 

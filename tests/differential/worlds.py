@@ -124,11 +124,11 @@ class World:
         scope.scores = None if self.by_model is None else {name: each[row] for name, each in self.by_model.items()}
         return scope
 
-    def batch(self) -> Batch:
-        """What a column program reads."""
-        scores = None if self.scores is None else np.array(self.scores)
-        by_model = None if self.by_model is None else {name: np.array(each) for name, each in self.by_model.items()}
-        return Batch(self.scope, self.table, np.arange(ROWS), scores, scores=by_model)
+    def batch(self, rows: range = range(ROWS)) -> Batch:
+        """What a column program reads of these rows."""
+        scores = None if self.scores is None else np.array(self.scores)[rows]
+        by_model = self.by_model and {name: np.array(each)[rows] for name, each in self.by_model.items()}
+        return Batch(self.scope, self.table, np.array(rows), scores, scores=by_model)
 
     def seen(self, row: int) -> Seen:
         """The variables of the library."""

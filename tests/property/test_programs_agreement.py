@@ -67,7 +67,7 @@ def test_a_wrong_column_form_is_found(monkeypatch: pytest.MonkeyPatch, text: str
 def test_a_rule_error_of_all_rows_is_told_by_the_program_not_raised() -> None:
     rule = compiled("item.int_0 / 0 == 1")
     assert rule.columns is not None
-    answer = computed(rule.columns, draw_world(Random(1)))
+    answer = computed(rule.columns, draw_world(Random(1)).batch())
     assert not isinstance(answer, RuleError)
     assert answer.errors is not None
     assert answer.errors.all()

@@ -70,7 +70,8 @@ def _get(mapping: Mapping[str, float], key: str, default: float) -> float:
 def _in_list_coded(texts: Texts, items: tuple[str, ...]) -> Operand:
     if len(items) > _FEW:
         return _among(texts, items), None
-    held = [texts.codes == texts.code(item) for item in items]
+    common = {texts.code(item) for item in items}.intersection(texts.codes.tolist())
+    held = [texts.codes == code for code in common]
     return reduce(operator.or_, held) if held else np.zeros(len(texts.codes), dtype=np.bool_), None
 
 

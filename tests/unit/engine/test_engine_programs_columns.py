@@ -12,8 +12,10 @@ from contracts.features import FeatureSchema, FeatureSpec, FeatureValue, OnExpir
 from contracts.rule_ir import Call, Const, Form, Has, ListOf, MapOf, Node, Place, Read, Rule
 from engine.column import Column
 from engine.programs.columns import plan_columns
+from engine.programs.gathering import item_column
 from engine.programs.plan import plan_request
-from engine.programs.values import Batch, Scope, Texts
+from engine.programs.steps import per_word
+from engine.programs.values import Batch, Operand, Scope, Texts
 from engine.snapshot import Table
 
 KINDS = ("fruit", "dairy", "bakery")
@@ -295,6 +297,35 @@ def test_a_map_without_numbers_holds_nothing() -> None:
     empty = Column(ValueType.NUMBERS, np.zeros(0, np.int32), dictionary=(), offsets=np.zeros(5, np.int64))
     on = Batch(batch().scope, Table("items", {**COLUMNS, "shares": empty}), np.arange(4))
     assert computed("double", ("double", "get", SHARES, "web", 0.5), on) == [0.5] * 4
+
+
+def test_words_of_a_column_are_asked_once_per_request() -> None:
+    asked: list[list[str]] = []
+
+    def lengths(texts: Texts, more: int) -> Operand:
+        asked.append(texts.strings)
+        failed = np.array([text == "bakery" for text in texts.strings])
+        return np.array([len(text) + more for text in texts.strings]), failed if failed.any() else None
+
+    step = per_word(lengths, [item_column("kind"), lambda _: (1, None)], 0, "lengths of kind")  # type: ignore[arg-type]
+    values, errors = step(on := batch())
+    assert isinstance(values, np.ndarray)
+    assert values.tolist() == [6, 6, 6, 7]
+    assert errors is not None
+    assert errors.tolist() == [False, False, False, True]
+    few, no_errors = step(Batch(on.scope, TABLE, np.array([1, 2])))
+    assert isinstance(few, np.ndarray)
+    assert (few.tolist(), no_errors, asked) == ([6, 6], None, [list(KINDS)])
+    step(batch(rows=(0, 1)))  # another request, with fewer candidates than words
+    assert asked == [list(KINDS), ["fruit", "dairy"]]
+
+
+def test_strings_once_known_go_on_to_the_candidates_that_are_left() -> None:
+    texts = Texts(np.array([1, 0, 1]), ("a", "b"))
+    assert texts.at(np.array([0, 1])).known is None
+    assert texts.strings == ["b", "a", "b"]
+    left = texts.at(np.array([1, 2]))
+    assert left.known == left.strings == ["a", "b"]
 
 
 def test_texts_without_a_column_know_their_codes() -> None:
