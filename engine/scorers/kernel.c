@@ -24,25 +24,28 @@ typedef struct {
     Py_ssize_t length[ARRAYS];
 } Arguments;
 
-/* How many of these rising edges are below a value; NaN has the interval behind the last. */
-static int64_t interval(const float *edges, int64_t count, float value)
+/* For each row how many of these rising edges are below its value; NaN has the interval behind the last. Each step of
+   the search is taken for all rows, since one row's next step waits for its last. */
+static void intervals(const float *edges, int64_t count, const float *values, Py_ssize_t rows, int64_t *found)
 {
-    const float *from = edges;
-    if (value != value)
-        return count;
-    for (int64_t half = count / 2; count > 1; count -= half, half = count / 2)
-        from += from[half - 1] < value ? half : 0;
-    return from - edges + (*from < value);
+    int64_t from[BLOCK] = {0};
+    for (int64_t left = count, half = left / 2; left > 1; left -= half, half = left / 2)
+        for (Py_ssize_t row = 0; row < rows; row++)
+            from[row] += edges[from[row] + half - 1] < values[row] ? half : 0;
+    for (Py_ssize_t row = 0; row < rows; row++)
+        found[row] = values[row] != values[row] ? count : from[row] + (edges[from[row]] < values[row]);
 }
 
-/* The masks, one per tree, of the interval that an input's value lies in. */
-static const uint32_t *masks_of(const Arguments *given, int64_t input, float value)
+/* For each row the masks, one per tree, of the interval that an input's value lies in. */
+static void masks_of(const Arguments *given, int64_t input, const float *values, Py_ssize_t rows, const uint32_t **found)
 {
-    const float *edges = given->views[EDGES].buf;
     const int64_t *firsts = given->views[FIRSTS].buf;
     const uint32_t *masks = given->views[MASKS].buf;
-    int64_t first = firsts[input], count = firsts[input + 1] - first;
-    return masks + (first + input + interval(edges + first, count, value)) * given->length[BEFORE];
+    const float *edges = given->views[EDGES].buf;
+    int64_t first = firsts[input], interval[BLOCK];
+    intervals(edges + first, firsts[input + 1] - first, values, rows, interval);
+    for (Py_ssize_t row = 0; row < rows; row++)
+        found[row] = masks + (first + input + interval[row]) * given->length[BEFORE];
 }
 
 static void and_with(uint32_t *left, const uint32_t *masks, Py_ssize_t trees)
@@ -51,46 +54,69 @@ static void and_with(uint32_t *left, const uint32_t *masks, Py_ssize_t trees)
         left[tree] &= masks[tree];
 }
 
+static void and_with_both(uint32_t *left, const uint32_t *masks, const uint32_t *others, Py_ssize_t trees)
+{
+    for (Py_ssize_t tree = 0; tree < trees; tree++)
+        left[tree] &= masks[tree] & others[tree];
+}
+
 /* What the inputs that are the same for all rows leave of each tree. */
 static void bind_once(const Arguments *given, uint32_t *left)
 {
     const int64_t *places = given->views[ONCE_PLACES].buf;
     const float *values = given->views[ONCE].buf;
+    const uint32_t *masks;
     memset(left, 0xFF, given->length[BEFORE] * sizeof *left);
-    for (Py_ssize_t at = 0; at < given->length[ONCE]; at++)
-        and_with(left, masks_of(given, places[at], values[at]), given->length[BEFORE]);
+    for (Py_ssize_t at = 0; at < given->length[ONCE]; at++) {
+        masks_of(given, places[at], values + at, 1, &masks);
+        and_with(left, masks, given->length[BEFORE]);
+    }
 }
 
-/* What all inputs leave of each tree for one row. */
-static void bind_row(const Arguments *given, Py_ssize_t row, const uint32_t *once, uint32_t *left)
+/* What all inputs leave of each tree for some rows. */
+static void bind_rows(const Arguments *given, Py_ssize_t start, Py_ssize_t rows, const uint32_t *once, uint32_t *left)
 {
     const int64_t *places = given->views[PLACES].buf;
     const float *columns = given->views[COLUMNS].buf;
-    Py_ssize_t rows = given->length[SUMS], trees = given->length[BEFORE];
-    memcpy(left, (const uint32_t *)given->views[BOUND].buf + row * trees, trees * sizeof *left);
-    and_with(left, once, trees);
-    for (Py_ssize_t at = 0; at < given->length[PLACES]; at++)
-        and_with(left, masks_of(given, places[at], columns[at * rows + row]), trees);
+    const uint32_t *bound = given->views[BOUND].buf, *masks[BLOCK], *others[BLOCK];
+    Py_ssize_t all = given->length[SUMS], trees = given->length[BEFORE], inputs = given->length[PLACES], at = 0;
+    for (Py_ssize_t row = 0; row < rows; row++)
+        for (Py_ssize_t tree = 0; tree < trees; tree++)
+            left[row * trees + tree] = bound[(start + row) * trees + tree] & once[tree];
+    for (; at + 1 < inputs; at += 2) {
+        masks_of(given, places[at], columns + at * all + start, rows, masks);
+        masks_of(given, places[at + 1], columns + (at + 1) * all + start, rows, others);
+        for (Py_ssize_t row = 0; row < rows; row++)
+            and_with_both(left + row * trees, masks[row], others[row], trees);
+    }
+    if (at < inputs) {
+        masks_of(given, places[at], columns + at * all + start, rows, masks);
+        for (Py_ssize_t row = 0; row < rows; row++)
+            and_with(left + row * trees, masks[row], trees);
+    }
 }
 
-/* The sums of a few rows' exit leaves. Returns 0 where masks leave a tree no leaf, or one that there is not. */
-static int sum_block(const Arguments *given, const uint32_t *left, Py_ssize_t rows, double *sums)
+/* The sums of a block's exit leaves. Returns 0 where masks leave a tree no leaf, or none that there is. */
+static int sum_block(const Arguments *given, const uint32_t *left, float *sums)
 {
     const float *leaves = given->views[LEAVES].buf;
     const int64_t *before = given->views[BEFORE].buf;
-    Py_ssize_t trees = given->length[BEFORE];
+    Py_ssize_t trees = given->length[BEFORE], count = given->length[LEAVES];
     float sum[BLOCK] = {0};
     for (Py_ssize_t tree = 0; tree < trees; tree++) {
-        for (Py_ssize_t row = 0; row < rows; row++) {
-            uint32_t mask = left[row * trees + tree];
-            uint64_t leaf = (uint64_t)before[tree] + 1 + (mask ? __builtin_ctz(mask) : 0);
-            if (!mask || leaf >= (uint64_t)given->length[LEAVES])
+        if (before[tree] < -1 || before[tree] >= count - 1)
+            return 0;
+        const float *own = leaves + before[tree] + 1;
+        Py_ssize_t behind = count - 1 - before[tree];
+        uint32_t known = behind < 32 ? ((uint32_t)1 << behind) - 1 : 0xFFFFFFFF;
+        for (int row = 0; row < BLOCK; row++) {
+            uint32_t mask = left[row * trees + tree] & known;
+            if (!mask)
                 return 0;
-            sum[row] += leaves[leaf];
+            sum[row] += own[__builtin_ctz(mask)];
         }
     }
-    for (Py_ssize_t row = 0; row < rows; row++)
-        sums[row] = sum[row];
+    memcpy(sums, sum, sizeof sum);
     return 1;
 }
 
@@ -100,13 +126,17 @@ static int sum_rows(const Arguments *given, uint32_t *room)
     double *sums = given->views[SUMS].buf;
     Py_ssize_t rows = given->length[SUMS], trees = given->length[BEFORE];
     uint32_t *once = room + BLOCK * trees;
+    float sum[BLOCK];
     bind_once(given, once);
     for (Py_ssize_t start = 0; start < rows; start += BLOCK) {
         Py_ssize_t count = rows - start < BLOCK ? rows - start : BLOCK;
-        for (Py_ssize_t row = 0; row < count; row++)
-            bind_row(given, start + row, once, room + row * trees);
-        if (!sum_block(given, room, count, sums + start))
+        bind_rows(given, start, count, once, room);
+        for (Py_ssize_t row = count; row < BLOCK; row++)
+            memcpy(room + row * trees, room, trees * sizeof *room);
+        if (!sum_block(given, room, sum))
             return 0;
+        for (Py_ssize_t row = 0; row < count; row++)
+            sums[start + row] = sum[row];
     }
     return 1;
 }

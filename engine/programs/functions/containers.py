@@ -8,7 +8,6 @@ or map, asked by one string, is searched in the column's codes.
 import operator
 import struct
 from collections.abc import Mapping
-from functools import reduce
 
 import numpy as np
 
@@ -22,7 +21,6 @@ from engine.programs.values import CelValue, Lists, Operand, OptionalValue, Text
 
 _NOWHERE_BITS = 0x7FF8_EDCE_0000_0001  # a NaN that no map holds: those that are stored, or computed, are others
 _NOWHERE = struct.unpack("<d", struct.pack("<q", _NOWHERE_BITS))[0]
-_FEW = 8  # so many texts are sooner compared by their codes than looked up
 _HASHABLE = frozenset({bool, int, Uint, float, str})
 
 
@@ -68,20 +66,13 @@ def _get(mapping: Mapping[str, float], key: str, default: float) -> float:
 
 
 def _in_list_coded(texts: Texts, items: tuple[str, ...]) -> Operand:
-    if len(items) > _FEW:
-        return _among(texts, items), None
-    common = {texts.code(item) for item in items}.intersection(texts.codes.tolist())
-    held = [texts.codes == code for code in common]
-    return reduce(operator.or_, held) if held else np.zeros(len(texts.codes), dtype=np.bool_), None
-
-
-def _among(texts: Texts, items: tuple[str, ...]) -> Array:
     strings, places = distinct(texts)
-    common = frozenset(strings).intersection(items)
+    few, many = (items, strings) if len(items) < len(strings) else (strings, items)
+    common = frozenset(few).intersection(many)
     if not common:
-        return np.zeros(len(texts.codes), dtype=np.bool_)
+        return np.zeros(len(texts.codes), dtype=np.bool_), None
     held: Array = np.fromiter(map(common.__contains__, strings), np.bool_, len(strings))
-    return held if places is None else held.take(places)
+    return held if places is None else held.take(places), None
 
 
 def _in_map_coded(texts: Texts, mapping: Mapping[str, CelValue]) -> Operand:

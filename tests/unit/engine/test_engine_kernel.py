@@ -72,7 +72,10 @@ def test_arrays_that_do_not_belong_together_are_refused(changed: dict[str, objec
 def test_a_leaf_that_there_is_not_is_refused() -> None:
     with pytest.raises(IndexError, match="no leaf"):
         kernel.leaf_sums(*arguments(bound=np.zeros((3, 2), np.uint32)))
-    for before in (np.array([-1, 3]), np.array([-3, 1])):
+    no_such = {"masks": np.full((6, 2), ALL, np.uint32), "bound": np.array([[1, 1], [1, 4], [1, 1]], np.uint32)}
+    with pytest.raises(IndexError, match="no leaf"):
+        kernel.leaf_sums(*arguments(**no_such))
+    for before in (np.array([-1, 3]), np.array([-3, 1]), np.array([-(2**63), 1]), np.array([-1, 2**63 - 1])):
         with pytest.raises(IndexError, match="no leaf"):
             kernel.leaf_sums(*arguments(before=before))
 
