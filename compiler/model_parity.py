@@ -59,13 +59,17 @@ def certify(parities: Sequence[Parity], exported: Sequence[Exported]) -> tuple[P
 
 
 def compare(exported: Exported) -> Parity:
-    """Runs both on all rows. Where the native model refuses NaN, so must ONNX, unless that NaN can never arrive."""
+    """Runs both on all rows. Where the native model refuses NaN, so must ONNX, unless that NaN can never arrive.
+
+    Where it refuses infinity, which trees trained on NaN split at, there is nothing to compare with.
+    """
     rows = probe_rows(exported.native.ranges, read_forest(exported.graph))
     native = exported.native.predict(rows.astype(np.float64))
     onnx = _scores(exported.scorer, rows, native)
     distance = np.abs(onnx - native) / np.maximum(1.0, np.abs(native))
     may_be_nan = np.array([spec.missing == "nan" for spec in exported.source.inputs])
-    is_moot = np.isnan(native) & (np.isnan(onnx) | (np.isnan(rows) & ~may_be_nan).any(axis=1))
+    is_beyond = np.isinf(rows) | (np.isnan(rows) & ~may_be_nan)
+    is_moot = np.isnan(native) & (np.isnan(onnx) | is_beyond.any(axis=1))
     return Parity(exported.source.name, rows, native, onnx, distance, ~(distance <= BOUND) & ~is_moot)
 
 

@@ -36,11 +36,13 @@ class ExportError(EdgewiseError):
 
 @dataclass(frozen=True)
 class Native:
-    """A trained model. `predict` maps float64 rows to one number each: NaN where the library refuses a row with NaN.
+    """A trained model. `predict` maps float64 rows to one number each: NaN where the library refuses a row.
 
     `ranges` (inputs x 2) says between which values sample rows are drawn; `input_names` is empty when the file
-    names none. `contributions` maps rows to what each input added to the margin, and last what the model says of
-    nobody; None where the library does not offer that.
+    names none. `contributions` maps rows to what each input added, and last what the model says of nobody; None
+    where that is not offered; it raises `ExportError` where its library is missing or a row is refused. Together
+    they are the margin, also where `predict` gives its probability, unless `adds_up_to` says that they are the
+    probability itself.
     """
 
     n_inputs: int
@@ -49,6 +51,7 @@ class Native:
     predict: Callable[[Array], Array]
     to_onnx: Callable[[], bytes]
     contributions: Callable[[Array], Array] | None = None
+    adds_up_to: str = MARGIN
 
 
 Exporter: TypeAlias = Callable[[bytes, str, int], Native]
@@ -62,6 +65,10 @@ def exporter(name: str) -> Exporter:
     try:
         load: Exporter = import_module(EXPORTERS[name]).load
     except ModuleNotFoundError as error:
-        hint = f"pip install 'edgewise[{_EXTRAS.get(name, 'compiler')}]'"
-        raise ExportError(f"exporter {name} needs {error.name}, which is not installed", hint) from None
+        raise not_installed(f"exporter {name}", error.name, _EXTRAS.get(name, "compiler")) from None
     return load
+
+
+def not_installed(what: str, library: str | None, extra: str) -> ExportError:
+    """The error of a library that is missing; `extra` is what brings it."""
+    return ExportError(f"{what} needs {library}, which is not installed", f"pip install 'edgewise[{extra}]'")

@@ -18,9 +18,10 @@ from skl2onnx.common.exceptions import MissingConverter, MissingShapeCalculator
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.pipeline import Pipeline
 
-from compiler.exporters import PROBABILITY, ExportError, Native
+from compiler.exporters import MARGIN, PROBABILITY, ExportError, Native
 from compiler.exporters.forest import rounded_down
 from compiler.exporters.lean import Ending, lean, lean_forest
+from compiler.exporters.shapley import contributions, is_explained
 from engine.column import Array
 
 Model: TypeAlias = BaseEstimator
@@ -46,9 +47,10 @@ def load(data: bytes, output: str, n_inputs: int) -> Native:
     except _UNREADABLE as error:
         hint = "write it with `joblib.dump(model, file)`, in the environment that builds"
         raise ExportError(f"joblib cannot read the model: {error}", hint) from None
-    if not isinstance(model, BaseEstimator) or not hasattr(model, "n_features_in_"):
+    if not isinstance(model, BaseEstimator) or not hasattr(model, "n_features_in_") or not hasattr(model, "predict"):
         hint = "dump a fitted classifier, regressor or pipeline"
         raise ExportError(f"the file holds a {type(model).__name__}, no fitted scikit-learn model", hint)
+    _check_single(model)
     _check_output(model, output)
     return Native(
         n_inputs=int(model.n_features_in_),
@@ -56,7 +58,15 @@ def load(data: bytes, output: str, n_inputs: int) -> Native:
         ranges=_ranges(model),
         predict=lambda rows: _predict(model, rows, output),
         to_onnx=lambda: _to_onnx(model, output),
+        contributions=(lambda rows: _contributions(model, rows, output)) if is_explained(model) else None,
+        adds_up_to=MARGIN if _has_margin(model) else PROBABILITY,
     )
+
+
+def _check_single(model: Model) -> None:
+    answer = np.asarray(model.predict(np.zeros((1, model.n_features_in_))))
+    if answer.shape != (1,):
+        raise ExportError(f"the model gives {answer.size} numbers in an array, one is needed", "fit it on a flat `y`")
 
 
 def _check_output(model: Model, output: str) -> None:
@@ -64,27 +74,40 @@ def _check_output(model: Model, output: str) -> None:
         raise ExportError(f"the model has {len(model.classes_)} classes, two are needed", "train one binary model")
     if output == PROBABILITY and not hasattr(model, "predict_proba"):
         raise ExportError("the model gives no probabilities", 'say `output = "margin"`')
-    if output != PROBABILITY and is_classifier(model) and not hasattr(model, "decision_function"):
+    if output != PROBABILITY and not _has_margin(model):
         raise ExportError("the model gives no margins", 'say `output = "probability"`')
 
 
+def _has_margin(model: Model) -> bool:
+    return not is_classifier(model) or hasattr(model, "decision_function")
+
+
 def _predict(model: Model, rows: Array, output: str) -> Array:
-    """The model's answers; NaN for rows with NaN if the model refuses those."""
-    try:
-        return _answers(model, rows, output)
-    except ValueError:
-        is_whole = ~np.isnan(rows).any(axis=1)
-        if is_whole.all():
-            raise
-        result = np.full(len(rows), np.nan)
-        result[is_whole] = _answers(model, rows[is_whole], output)
-        return result
+    """The model's answers; NaN for rows with NaN, and for rows with infinity, if the model refuses those."""
+    answers = np.full(len(rows), np.nan)
+    is_finite, is_infinite = np.isfinite(rows).all(axis=1), np.isinf(rows).any(axis=1)
+    for some in (is_finite, is_infinite, ~is_finite & ~is_infinite):
+        try:
+            answers[some] = _answers(model, rows[some], output) if some.any() else answers[some]
+        except ValueError:
+            if some is is_finite:
+                raise
+    return answers
 
 
 def _answers(model: Model, rows: Array, output: str) -> Array:
     if output == PROBABILITY:
         return np.asarray(model.predict_proba(rows)[:, 1])
     return np.asarray((model.decision_function if is_classifier(model) else model.predict)(rows))
+
+
+def _contributions(model: Model, rows: Array, output: str) -> Array:
+    try:
+        _answers(model, rows, output)
+    except ValueError as error:
+        why = str(error).partition("\n")[0]
+        raise ExportError(f"the model refuses such a row: {why}", "keep NaN and infinity from its inputs") from None
+    return contributions(model, rows)
 
 
 def _ranges(model: Model) -> Array:

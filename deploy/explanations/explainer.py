@@ -4,7 +4,7 @@ A record that was altered explains nothing. One with masked values, or without i
 trace goes, and says so.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -67,11 +67,7 @@ class Explainer:
             raise ContractError(f"{decision_id} explains nothing: {damage}")
         items = [candidate] if candidate else [*made.decision.answer, *made.trace.held_out][:1]
         told, problem = self._details(record, made, items)
-        added: list[Contributions] = []
-        try:
-            added += self._contributions(record, made, told)
-        except NotOfferedError as error:
-            problem = f"{problem}; {error}" if problem else str(error)
+        added, refused = self._contributions(record, made, told)
         return ExplainReport(
             decision=made.decision,
             trace=made.trace,
@@ -79,7 +75,7 @@ class Explainer:
             why_not=_why_not(candidate, made, told) if candidate else None,
             details=told,
             contributions=tuple(added),
-            problem=problem,
+            problem="; ".join([problem, *refused] if problem else refused),
         )
 
     def _details(self, record: DecisionRecord, made: Made, items: list[str]) -> tuple[Details | None, str]:
@@ -98,17 +94,22 @@ class Explainer:
         problem = f"the record does not hold {', '.join(record.masked)}" if record.masked else ""
         return details(self._loaded[record.revision], record, catalog, made, items), problem
 
-    def _contributions(self, record: DecisionRecord, made: Made, told: Details | None) -> Iterator[Contributions]:
-        """Of each model that was given the candidate's inputs, if the sources were named."""
+    def _contributions(
+        self, record: DecisionRecord, made: Made, told: Details | None
+    ) -> tuple[list[Contributions], list[str]]:
+        """Of each model that was given the candidate's inputs, if the sources were named; and why others have none."""
+        added: list[Contributions] = []
+        refused: list[str] = []
         if self._folder is None or told is None or record.masked:
-            return
-        slot = self._loaded[record.revision].slots[made.decision.slot]
+            return added, refused
+        slot, bundle = self._loaded[record.revision].slots[made.decision.slot], self._bundles[record.revision]
         models = {model.spec.name: model for model in (slot.model, *slot.other_models) if model is not None}
-        for candidate in told.candidates:
-            for reading in candidate.models:
-                if reading.inputs:
-                    bundle = self._bundles[record.revision]
-                    yield contributions(self._folder, bundle, models[reading.model], _row(reading))
+        for reading in (each for candidate in told.candidates for each in candidate.models if each.inputs):
+            try:
+                added.append(contributions(self._folder, bundle, models[reading.model], _row(reading)))
+            except NotOfferedError as error:
+                refused.append(str(error))
+        return added, refused
 
 
 def _why_not(item: str, made: Made, told: Details | None) -> str:

@@ -71,7 +71,7 @@ def _model(reading: ModelReading, added: Contributions | None) -> Iterator[str]:
     if added is None:
         yield from (f"    {_input(each)}" for each in reading.inputs)
         return
-    yield f"    margin {added.margin:.6g} = {added.base:+.6g} for anybody"
+    yield f"    {added.adds_up_to} {added.total:.6g} = {added.base:+.6g} for anybody"
     for each in sorted(reading.inputs, key=lambda each: -abs(added.inputs[each.name])):
         yield f"    {added.inputs[each.name]:+.6g} by {_input(each)}"
 

@@ -178,6 +178,18 @@ def test_decision_trees_send_nan_where_training_says() -> None:
     assert not parity.is_wrong.any()
 
 
+def test_forests_trained_on_nan_split_at_infinity_which_they_refuse_themselves() -> None:
+    rows, labels = rows_and_labels()
+    rows = np.where(np.random.default_rng(3).random(rows.shape) < 0.3, np.nan, rows)
+    model = RandomForestClassifier(8, max_depth=6, random_state=1).fit(rows, np.isnan(rows[:, 0]) | (labels > 0))
+    parity = parity_of("sklearn", dumped(model), "probability", missing="nan")
+    has_infinity = np.isinf(parity.rows).any(axis=1)
+    assert has_infinity.any()
+    assert np.isnan(parity.native).tolist() == has_infinity.tolist()
+    assert np.isfinite(parity.onnx).all()
+    assert not parity.is_wrong.any()
+
+
 def test_nan_that_the_trained_model_refuses_must_be_refused_too_unless_it_cannot_arrive() -> None:
     model = GradientBoostingClassifier(n_estimators=4, max_depth=2).fit(*rows_and_labels())
     parity = parity_of("sklearn", dumped(model), "margin", missing="nan")
@@ -209,6 +221,11 @@ def test_sklearn_files_hold_one_fitted_binary_model() -> None:
         exporter("sklearn")(dumped(LogisticRegression()), "margin", WIDTH)
     with pytest.raises(ExportError, match="the file holds a dict, no fitted scikit-learn model"):
         exporter("sklearn")(dumped({"model": 1}), "margin", WIDTH)
+    with pytest.raises(ExportError, match="the file holds a StandardScaler, no fitted scikit-learn model"):
+        exporter("sklearn")(dumped(StandardScaler().fit(rows)), "margin", WIDTH)
+    for model in (LinearRegression(), RandomForestClassifier(2)):
+        with pytest.raises(ExportError, match="the model gives 2 numbers in an array, one is needed"):
+            exporter("sklearn")(dumped(model.fit(rows, (rows[:, :2] > 0).astype(int))), "margin", WIDTH)
     with pytest.raises(ExportError, match="the model has 3 classes, two are needed"):
         exporter("sklearn")(dumped(LogisticRegression().fit(rows, np.arange(len(rows)) % 3)), "margin", WIDTH)
 

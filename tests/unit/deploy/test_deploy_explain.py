@@ -1,19 +1,29 @@
 """`edgewise explain`: one decision in full; contributions add up to the score, or are not shown."""
 
 import hashlib
+import io
 import json
+import math
+import re
 import shutil
+import sys
 from dataclasses import replace as replaced
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pytest
 import xgboost
 from msgspec.structs import replace
 from records import DELTAS, record_of
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
 
 from compiler.build import build
 from compiler.exporters import lightgbm as lightgbm_room
+from compiler.exporters import sklearn as sklearn_room
 from contracts.bundle import Bundle, write_file
 from contracts.record import DecisionRecord, Recording
 from deploy.cli import main
@@ -21,6 +31,7 @@ from deploy.explanations.contributions import Contributions, NotOfferedError, co
 from deploy.outcome import OperationError
 from deploy.publish import publish
 from deploy.replays.recording_files import write_recording
+from engine.column import Array
 from engine.load import LoadedBundle, load
 from engine.loaded import LoadedModel
 from engine.records import sealed
@@ -110,7 +121,7 @@ def test_contributions_add_up_to_the_score(
         assert added["base"] + sum(added["inputs"].values()) == pytest.approx(score, abs=1e-6)
         assert set(added["inputs"]) == {"affinity", "is_own", "viewed", "orders", "price", "caffeine"}
     text = explained(shop, capsys, *words[:-1])
-    assert f"    margin {added['margin']:.6g} = {added['base']:+.6g} for anybody\n" in text
+    assert f"    margin {added['total']:.6g} = {added['base']:+.6g} for anybody\n" in text
 
 
 def test_a_probability_is_checked_through_the_link(tea_bundle: Bundle, tea_folder: Path, loaded: LoadedBundle) -> None:
@@ -138,21 +149,104 @@ def test_contributions_that_do_not_add_up_are_not_shown(
         contributions(tea_folder, tea_bundle, model_of(loaded, "for-you"), ROW)
 
 
-def test_trees_of_xgboost_are_explained_too(tea_folder: Path, tmp_path: Path) -> None:
-    folder = Path(shutil.copytree(tea_folder, tmp_path / "tea"))
-    chance = np.random.default_rng(5)
-    rows = chance.random((300, len(ROW))) * [1, 1, 5, 9, 9, 60]
-    data = xgboost.DMatrix(rows, rows[:, 0] + rows[:, 2] / 5 > 1)
-    told = {"objective": "binary:logistic", "max_depth": 3, "nthread": 1}
-    xgboost.train(told, data, 8).save_model(folder / "models/likes.json")
+def learnt() -> tuple[Array, Array]:
+    """Rows of the shelf's inputs, and who likes: by affinity and by what was viewed."""
+    rows = np.random.default_rng(5).random((300, len(ROW))) * [1, 1, 5, 9, 9, 60]
+    return rows, rows[:, 0] + rows[:, 2] / 5 > 1
+
+
+def shelf_by(tea_folder: Path, folder: Path, library: str, data: bytes, output: str) -> Path:
+    """The tea shop, its shelf sorted by another model; the folder of its sources."""
+    shutil.copytree(tea_folder, folder)
+    (folder / "models/likes.trained").write_bytes(data)
     model, lock = folder / "models/likes.toml", folder / "models.lock"
-    model.write_text(model.read_text().replace("lightgbm", "xgboost").replace("likes.txt", "likes.json"))
-    sealed_as = hashlib.sha256((folder / "models/likes.json").read_bytes()).hexdigest()
-    lock.write_text(f"{lock.read_text()}{sealed_as}  models/likes.json\n")
+    words = {"lightgbm": library, "likes.txt": "likes.trained", 'output = "margin"': f'output = "{output}"'}
+    for old, new in words.items():
+        model.write_text(model.read_text().replace(old, new))
+    lock.write_text(f"{lock.read_text()}{hashlib.sha256(data).hexdigest()}  models/likes.trained\n")
+    return folder
+
+
+def test_trees_of_xgboost_are_explained_too(tea_folder: Path, tmp_path: Path) -> None:
+    told = {"objective": "binary:logistic", "max_depth": 3, "nthread": 1}
+    data = bytes(xgboost.train(told, xgboost.DMatrix(*learnt()), 8).save_raw("json"))
+    folder = shelf_by(tea_folder, tmp_path / "tea", "xgboost", data, "margin")
     bundle = build(folder).bundle
     added = contributions(folder, bundle, model_of(load(bundle), "for-you"), ROW)
     assert added.base + sum(added.inputs.values()) == pytest.approx(added.score, abs=1e-5)
     assert abs(added.inputs["affinity"]) > 0.1 > abs(added.inputs["orders"])
+
+
+@pytest.fixture(scope="module", params=["forest", "boosting"])
+def sklearn_shop(
+    request: pytest.FixtureRequest, tea_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Bundle, str]:
+    """Sources and bundle of a shop that sorts by a probability, and what its contributions add up to."""
+    model, adds_up_to = {
+        "forest": (RandomForestClassifier(6, max_depth=4, random_state=1), "probability"),
+        "boosting": (HistGradientBoostingClassifier(max_iter=6, random_state=1), "margin"),
+    }[request.param]
+    file = io.BytesIO()
+    joblib.dump(model.fit(*learnt()), file)
+    folder = tmp_path_factory.mktemp(request.param) / "tea"
+    shelf_by(tea_folder, folder, "sklearn", file.getvalue(), "probability")
+    return folder, build(folder).bundle, adds_up_to
+
+
+def test_trees_of_sklearn_add_up_in_their_own_space(sklearn_shop: tuple[Path, Bundle, str]) -> None:
+    folder, bundle, adds_up_to = sklearn_shop
+    added = contributions(folder, bundle, model_of(load(bundle), "for-you"), ROW)
+    assert added.adds_up_to == adds_up_to
+    assert added.base + sum(added.inputs.values()) == pytest.approx(added.total, abs=1e-12)
+    wanted = added.total if adds_up_to == "probability" else 1 / (1 + math.exp(-added.total))
+    assert added.score == pytest.approx(wanted, abs=1e-6)
+    assert abs(added.inputs["affinity"]) > 0.1 > abs(added.inputs["orders"])
+
+
+def test_a_sum_in_the_wrong_space_is_not_shown(
+    sklearn_shop: tuple[Path, Bundle, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, bundle, adds_up_to = sklearn_shop
+    own = sklearn_room.load
+    (wrong,) = {"margin", "probability"} - {adds_up_to}
+    monkeypatch.setattr(sklearn_room, "load", lambda *told: replaced(own(*told), adds_up_to=wrong))
+    with pytest.raises(OperationError, match="This is a bug"):
+        contributions(folder, bundle, model_of(load(bundle), "for-you"), ROW)
+
+
+def test_people_read_what_it_is_that_adds_up(
+    sklearn_shop: tuple[Path, Bundle, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, bundle, adds_up_to = sklearn_shop
+    text = told_of(folder, bundle, tmp_path, capsys)
+    (other,) = {"margin", "probability"} - {adds_up_to}
+    assert re.search(rf"\n    {adds_up_to} -?[\d.]+ = [+-][\d.]+ for anybody\n    [+-][\d.]+ by ", text)
+    assert f" {other} " not in text
+
+
+def test_without_shap_all_else_is_told(
+    sklearn_shop: tuple[Path, Bundle, str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "shap", None)
+    text = told_of(*sklearn_shop[:2], tmp_path, capsys)
+    assert (
+        "not all can be told: model likes: explaining scikit-learn's trees needs shap, which is not installed:"
+        " pip install 'edgewise[shap]'\n"
+    ) in text
+    assert "    affinity = 0" in text
+    assert "for anybody" not in text
+
+
+def told_of(folder: Path, bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    """What `edgewise explain` says of a shelf."""
+    (tmp_path / "bundle.zip").write_bytes(write_file(bundle))
+    keep(tmp_path / "shelf.rec", record_of(load(bundle), 1))
+    words = ["--decision", "r1.for-you", "--bundle", str(tmp_path / "bundle.zip"), "--sources", str(folder)]
+    assert main(["explain", str(tmp_path / "shelf.rec"), *words]) == 0
+    return capsys.readouterr().out
 
 
 def test_other_models_offer_none_and_say_so(
@@ -163,6 +257,20 @@ def test_other_models_offer_none_and_say_so(
     text = explained(shop, capsys, "--decision", "r1.hero", "--sources", str(tea_folder))
     assert "not all can be told: for sklearn models like story no exact contributions are offered" in text
     assert "    weight = " in text
+
+
+def test_a_model_without_contributions_does_not_hide_those_of_others(
+    tea_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = io.BytesIO()
+    joblib.dump(make_pipeline(SimpleImputer(), LogisticRegression()).fit(*learnt()), file)
+    folder = shelf_by(tea_folder, tmp_path / "tea", "sklearn", file.getvalue(), "probability")
+    (folder / "models/trees.toml").write_text((tea_folder / "models/likes.toml").read_text())
+    slot = folder / "slots/for-you.toml"
+    slot.write_text(slot.read_text().replace('model = "likes"', 'model = "likes"\nother_models = ["trees"]'))
+    text = told_of(folder, build(folder).bundle, tmp_path, capsys)
+    assert "not all can be told: for sklearn models like likes no exact contributions are offered" in text
+    assert re.search(r"\n    margin -?[\d.]+ = [+-][\d.]+ for anybody\n", text)
 
 
 def test_contributions_come_from_the_file_that_the_bundle_was_made_of(

@@ -1,0 +1,58 @@
+"""What each input added to the answer of a scikit-learn tree or of a sum of trees: exact Shapley values, by shap.
+
+shap is optional and slow to import, so it is imported when contributions are asked for. An expectation follows the
+training rows that came through each node (Lundberg et al. 2018, `tree_path_dependent`). Boosting adds up margins;
+classifiers that average trees have none: theirs add up to the probability.
+"""
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
+    GradientBoostingClassifier,
+    GradientBoostingRegressor,
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier, ExtraTreeRegressor
+
+from compiler.exporters import not_installed
+from engine.column import Array
+
+_GRADIENT_BOOSTING = (GradientBoostingClassifier, GradientBoostingRegressor)
+_SUMS_OF_TREES = (
+    *_GRADIENT_BOOSTING,
+    DecisionTreeClassifier,
+    DecisionTreeRegressor,
+    ExtraTreeClassifier,
+    ExtraTreeRegressor,
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
+
+
+def is_explained(model: BaseEstimator) -> bool:
+    """Whether shap reads a model as scikit-learn does. A subclass may answer otherwise, so only these types."""
+    if type(model) in _GRADIENT_BOOSTING:
+        return model.init is None and model.loss != "exponential"  # shap starts others elsewhere, or refuses them
+    return type(model) in _SUMS_OF_TREES
+
+
+def contributions(model: BaseEstimator, rows: Array) -> Array:
+    """Per row what each input added, and last what the model says of nobody. Raises `ExportError` without shap."""
+    try:
+        from shap import TreeExplainer
+    except ModuleNotFoundError as error:
+        raise not_installed("explaining scikit-learn's trees", error.name, "shap") from None
+    explainer = TreeExplainer(model, feature_perturbation="tree_path_dependent")
+    added = np.asarray(explainer.shap_values(rows, check_additivity=False))  # who asks compares with the scorer
+    base = np.ravel(explainer.expected_value)[-1]
+    of_one = added[:, :, -1] if added.ndim == 3 else added  # of two classes the second
+    return np.column_stack([of_one, np.full(len(rows), base)])
