@@ -38,12 +38,11 @@ def guard(slot: LoadedSlot, batch: Batch, exposures: Exposures = _NO_EXPOSURES) 
     """Applies guardrails and caps. Raises `ExpiredError` when a feature expired that makes the slot plain."""
     first, expired = _first_blockers(slot, batch)
     blockers: dict[str, str] = {}
-    allowed = first == len(slot.guards)
-    if np.count_nonzero(allowed) < len(allowed):
-        blocked, ids = np.logical_not(allowed).nonzero()[0], batch.table.ids
-        for row, at in zip(batch.rows.take(blocked).tolist(), first.take(blocked).tolist(), strict=True):
-            blockers[ids[row]] = slot.guards[at].name
-        batch = batch.where(allowed)
+    blocked = (first < len(slot.guards)).nonzero()[0]
+    if len(blocked):
+        ids, pairs = batch.table.ids, zip(batch.rows.take(blocked).tolist(), first.take(blocked).tolist(), strict=True)
+        blockers = {ids[row]: slot.guards[at].name for row, at in pairs}
+        batch = batch.where(first == len(slot.guards))
     return Guarded(_capped(slot, batch, blockers, exposures) if slot.caps else batch, blockers, expired)
 
 

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from itertools import repeat
 
 import numpy as np
 
@@ -18,11 +17,14 @@ _AS_THEY_ARE = frozenset({str, int, bool, type(None)})
 
 def render(slot: LoadedSlot, scope: Scope, table: Table, rows: Sequence[int]) -> tuple[RankedItem, ...]:
     """One item per row, in the order of the answer. Raises `RuleError`."""
-    here, names, places = scope.at(table, -1), [field.name for field in slot.payload], np.array(rows, dtype=np.int64)
-    fields = [_field(field, here, table, places) for field in slot.payload]
-    props = list(map(dict, map(zip, repeat(names), zip(*fields, strict=True)))) or [{} for _ in rows]
+    here, places, ids = scope.at(table, -1), np.array(rows, dtype=np.int64), table.ids
+    payloads: list[dict[str, Prop]] = [{} for _ in rows]
+    for field in slot.payload:
+        name = field.name
+        for payload, value in zip(payloads, _field(field, here, table, places), strict=True):
+            payload[name] = value
     offers, whys = _texts(slot.offer, here, rows), _texts(slot.why, here, rows)
-    return tuple(map(RankedItem, map(table.ids.__getitem__, rows), props, offers, whys))
+    return tuple(map(RankedItem, [ids[row] for row in rows], payloads, offers, whys))
 
 
 def _field(field: LoadedField, here: Scope, table: Table, rows: Rows) -> Sequence[Prop]:
@@ -31,7 +33,8 @@ def _field(field: LoadedField, here: Scope, table: Table, rows: Rows) -> Sequenc
     if column is None or column.status is not None or column.newest > here.now:
         return [_prop(value, field.name) for value in _of_each(field.run, here, rows.tolist())]
     shown: list[int] = column.values.take(rows).tolist()
-    return list(map(column.dictionary.__getitem__, shown)) if column.type is ValueType.STRING else shown
+    words = column.dictionary
+    return [words[code] for code in shown] if column.type is ValueType.STRING else shown
 
 
 def _of_each(program: RequestProgram, here: Scope, rows: Sequence[int]) -> Iterator[CelValue]:

@@ -64,13 +64,14 @@ _ROWS = (
 
 @dataclass
 class Timed:
-    """The microseconds of everything that was timed, by name; `candidates` are how many were scored.
+    """The microseconds of everything that was timed, by name, round after round; `candidates` are how many were scored.
 
     `peak` are the most bytes that a decision took while it was made, `kept` those that its result and trace are.
     """
 
     times_us: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     candidates: list[int] = field(default_factory=list)
+    rounds: int = 0
     peak: int = 0
     kept: int = 0
 
@@ -133,6 +134,7 @@ def _asked(workload: Workload, name: str, request: DecisionRequest) -> Asked:
 def _round(workload: Workload, name: str, asked: Sequence[Asked], timed: Timed) -> None:
     """All visitors once: their decisions, then parts of these that are no stage of their own, then the bare runs."""
     slot, snapshot = workload.loaded.slots[name], workload.snapshot
+    timed.rounds += 1
     table, model = snapshot.tables[slot.spec.table], _model(slot)
     by_graph, bare = replace(model, prebound=None), _bare(model)
     for each in asked:
@@ -239,12 +241,19 @@ def table(name: str, timed: Timed) -> str:
     lines.append(f"  {'bare ONNX run, same matrix':<28}{bare:>9.1f}")
     ratio = timed.median("without") / bare
     most = MOST[name.partition("-")[2]]
-    lines.append(f"  {'without retrieve / bare':<28}{ratio:>8.2f}x  {_verdict(ratio, most, 'x')}")
+    lines.append(f"  {'without retrieve / bare':<28}{ratio:>8.2f}x  {_verdict(ratio, most, 'x')}; {_rounds(timed)}")
     lines.append(f"  {'retrieve alone':<28}{found:>9.1f}  {_verdict(found, MOST_RETRIEVE_US, ' us')}")
     kinds = [key for key in timed.times_us if key.startswith("generator ")]
     lines.append(f"  {'details, when asked for':<28}{timed.median('details'):>9.1f}  no decision waits for them")
     lines += _memory_lines(timed, SLOTS[name].cap)
     return "\n".join([*lines, *(f"    {key.removeprefix('generator '):<26}{timed.median(key):>9.1f}" for key in kinds)])
+
+
+def _rounds(timed: Timed) -> str:
+    """Between which ratios half of the rounds lie: neighbours of a machine slow a decision more than its bare run."""
+    rounds = [np.median(np.reshape(timed.times_us[name], (timed.rounds, -1)), axis=1) for name in ("without", "bare")]
+    low, high = np.quantile(rounds[0] / rounds[1], (0.25, 0.75))
+    return f"half of the rounds {low:.2f} to {high:.2f}"
 
 
 def _memory_lines(timed: Timed, candidates: int) -> Iterator[str]:

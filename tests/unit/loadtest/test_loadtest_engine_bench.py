@@ -47,13 +47,13 @@ def test_the_breakdown_names_every_stage_and_says_what_was_missed(capsys: pytest
 
 
 def test_a_target_is_met_or_missed() -> None:
-    timed = Timed(candidates=[40, 42], peak=400_000, kept=23_000)
-    timed.times_us.update({"without": [150.0, 200.0, 900.0], "bare": [150.0], "retrieve alone": [50.0]})
+    timed = Timed(candidates=[40, 42], rounds=3, peak=400_000, kept=23_000)
+    timed.times_us.update({"without": [150.0, 200.0, 900.0], "bare": [150.0] * 3, "retrieve alone": [50.0]})
     assert "41 candidates scored, of at most 60 retrieved" in table("plain-50", timed)
-    assert "    1.33x  at most 1.35x: met" in table("plain-50", timed)
+    assert "    1.33x  at most 1.35x: met; half of the rounds 1.17 to 3.67\n" in table("plain-50", timed)
     assert "kB while deciding               400.0  at most 400 kB: met" in table("plain-50", timed)
     assert "kB of result and trace           23.0  at most 23 kB: met" in table("plain-50", timed)
-    timed.times_us["bare"], timed.peak, timed.kept = [100.0], 400_200, 23_100
+    timed.times_us["bare"], timed.peak, timed.kept = [100.0] * 3, 400_200, 23_100
     assert "kB while deciding               400.2  at most 400 kB: MISSED" in table("plain-50", timed)
     assert "kB of result and trace           23.1  at most 23 kB: MISSED" in table("plain-50", timed)
     assert "    2.00x  at most 1.35x: MISSED" in table("plain-50", timed)
