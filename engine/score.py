@@ -24,7 +24,6 @@ from engine.snapshot import Table
 
 _Scores: TypeAlias = NDArray[np.float64]
 _Inputs: TypeAlias = NDArray[np.float32]
-_FEWEST_BOUND = 12  # with fewer candidates the graph itself is faster; the scores are the same
 
 
 class Scored(Struct, frozen=True, eq=False):
@@ -58,7 +57,7 @@ def by_model(model: LoadedModel, batch: Batch) -> _Scores:
     """What a model says of each candidate, calibrated. Raises `ScoringError`, or `RuleError` for a refusing input."""
     if model.scorer is None:
         raise NoModelError(f"model {model.spec.name} is not loaded")
-    if model.prebound is None or len(batch.rows) < _FEWEST_BOUND:
+    if model.prebound is None:
         scores = model.scorer.score(matrix(model, batch))
     else:
         scores = _by_forest(model, model.prebound, batch)
