@@ -123,7 +123,8 @@ class _Again:
 
     def is_same(self) -> bool | None:
         """Whether the models say again what they said."""
-        if self._trace.scored_tier is not Tier.MODEL or self._masked or not self._models:
+        read = (f"{root}.{field}" for model in self._models for each in model.inputs for root, field in each.reads)
+        if self._trace.scored_tier is not Tier.MODEL or not self._models or not self._masked.isdisjoint(read):
             return None
         recorded = [self._trace.scores, *(self._trace.other_scores.get(m.spec.name, ()) for m in self._models[1:])]
         try:

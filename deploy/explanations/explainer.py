@@ -15,7 +15,7 @@ from contracts.bundle import Bundle
 from contracts.codec import Contract
 from contracts.decision import Decision, Trace
 from contracts.errors import ContractError
-from contracts.explanation import Details, ModelReading
+from contracts.explanation import MASKED, Details, ModelReading
 from contracts.record import DecisionRecord, Recording
 from deploy.explanations.contributions import Contributions, NotOfferedError, contributions
 from deploy.replays.catalogs import Catalogs, MissingDeltaError
@@ -97,14 +97,14 @@ class Explainer:
     def _contributions(
         self, record: DecisionRecord, made: Made, told: Details | None
     ) -> tuple[list[Contributions], list[str]]:
-        """Of each model that was given the candidate's inputs, if the sources were named; and why others have none."""
+        """Of each model whose inputs for the candidate are known, if sources were named; and why others have none."""
         added: list[Contributions] = []
         refused: list[str] = []
-        if self._folder is None or told is None or record.masked:
+        if self._folder is None or told is None:
             return added, refused
         slot, bundle = self._loaded[record.revision].slots[made.decision.slot], self._bundles[record.revision]
         models = {model.spec.name: model for model in (slot.model, *slot.other_models) if model is not None}
-        for reading in (each for candidate in told.candidates for each in candidate.models if each.inputs):
+        for reading in (each for candidate in told.candidates for each in candidate.models if _is_known(each)):
             try:
                 added.append(contributions(self._folder, bundle, models[reading.model], _row(reading)))
             except NotOfferedError as error:
@@ -114,6 +114,11 @@ class Explainer:
 
 def _why_not(item: str, made: Made, told: Details | None) -> str:
     return why_not(item, made.decision, made.trace, None if told is None else told.absent(item))
+
+
+def _is_known(reading: ModelReading) -> bool:
+    """Whether a model's inputs are those that it scored: none is missing, none reads what the record does not hold."""
+    return bool(reading.inputs) and not any(MASKED in each.reads.values() for each in reading.inputs)
 
 
 def _row(reading: ModelReading) -> NDArray[np.float32]:

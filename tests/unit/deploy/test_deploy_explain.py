@@ -309,6 +309,20 @@ def test_masked_values_and_missing_deltas_are_told(
     assert "not all can be told: the recording lacks delta 1 of table teas" in capsys.readouterr().out
 
 
+def test_a_masked_value_that_no_input_reads_hides_no_contributions(
+    shop: Path, loaded: LoadedBundle, tea_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    read = {f"{root}.{field}" for each in model_of(loaded, "for-you").inputs for root, field in each.reads}
+    unread = next(name for spec in loaded.schema.features if (name := f"{spec.root}.{spec.name}") not in read)
+    keep(shop / "unread.rec", sealed(replace(record_of(loaded, 1), masked=(unread,))))
+    words = ["--decision", "r1.for-you", "--registry", str(shop / "registry"), "--sources", str(tea_folder), "--json"]
+    assert main(["explain", str(shop / "unread.rec"), *words]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["problem"] == f"the record does not hold {unread}"
+    assert [added["model"] for added in report["contributions"]] == ["likes"]
+    assert report["details"]["is_same"] is True
+
+
 @pytest.mark.parametrize(
     ("decision", "code", "told"),
     [

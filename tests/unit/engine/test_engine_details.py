@@ -84,7 +84,10 @@ def test_what_was_withheld_shows_neither_value_nor_age(loaded: LoadedBundle) -> 
 def test_what_is_masked_is_told_as_such(loaded: LoadedBundle) -> None:
     found = told(loaded, "d", masked=("visitor.taste",))
     assert feature(found, "visitor.taste") == FeatureReading(name="visitor.taste", status="MASKED")
-    assert found.is_same is None
+    assert found.is_same is True  # the model does not read it
+    by_taste = Shop(slots=(MODELLED,), models=(model("price", "taste"),), graphs={"m": weighed(-1.0, 1.0)}).load()
+    assert told(by_taste, "d").is_same is True
+    assert told(by_taste, "d", masked=("visitor.taste",)).is_same is None
 
 
 def test_a_survivor_is_told_from_its_inputs_to_its_draw(loaded: LoadedBundle) -> None:
