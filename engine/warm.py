@@ -12,18 +12,16 @@ from engine.programs.values import Scope
 from engine.score import item_inputs
 from engine.snapshot import Table
 
-_NOBODY = Scope(0, frozenset(), {}, {}, {})
-
 
 @quiet
 def warm(slot: LoadedSlot, tables: Mapping[str, Table]) -> None:
-    """Filters, guardrails and model inputs of a slot that read the item alone."""
-    table = tables[slot.spec.table]
+    """Filters, guardrails and model inputs of a slot that read the item alone. Forests bind items as they come up."""
+    table, nobody = tables[slot.spec.table], Scope(0, frozenset(), {}, {}, {})
     for generator in slot.generators:
         if isinstance(generator, LoadedFilter):
-            generator.ordered(_NOBODY, table)
+            generator.ordered(nobody, table)
     rows = np.arange(len(table.ids), dtype=np.int64)
-    item_guards(slot, _NOBODY, table, rows)
+    item_guards(slot, nobody, table, rows)
     for model in (slot.model, *slot.other_models):
-        if model is not None:
-            item_inputs(model, _NOBODY, table, rows)
+        if model is not None and model.prebound is None:
+            item_inputs(model, nobody, table, rows)

@@ -19,7 +19,7 @@ from sklearn.ensemble import (
 )
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier, ExtraTreeRegressor
 
-from compiler.exporters import not_installed
+from compiler.exporters import ExportError, not_installed
 from engine.column import Array
 
 _GRADIENT_BOOSTING = (GradientBoostingClassifier, GradientBoostingRegressor)
@@ -51,6 +51,9 @@ def contributions(model: BaseEstimator, rows: Array) -> Array:
         from shap import TreeExplainer
     except ModuleNotFoundError as error:
         raise not_installed("explaining scikit-learn's trees", error.name, "shap") from None
+    except ImportError as error:
+        hint = "pip install --upgrade 'edgewise[shap]'"
+        raise ExportError(f"explaining scikit-learn's trees needs shap, which does not load: {error}", hint) from None
     explainer = TreeExplainer(model, feature_perturbation="tree_path_dependent")
     added = np.asarray(explainer.shap_values(rows, check_additivity=False))  # who asks compares with the scorer
     base = np.ravel(explainer.expected_value)[-1]

@@ -6,6 +6,7 @@ A joblib file runs code when it is loaded; `models.lock` is what makes that file
 import io
 import pickle
 import warnings
+from collections.abc import Callable
 from copy import deepcopy
 from typing import TypeAlias
 
@@ -64,9 +65,12 @@ def load(data: bytes, output: str, n_inputs: int) -> Native:
 
 
 def _check_single(model: Model) -> None:
-    answer = np.asarray(model.predict(np.zeros((1, model.n_features_in_))))
+    try:
+        answer = _by_place(model.predict, np.zeros((1, model.n_features_in_)))
+    except ValueError:
+        return  # what it refuses so, its conversion or its comparison tells
     if answer.shape != (1,):
-        raise ExportError(f"the model gives {answer.size} numbers in an array, one is needed", "fit it on a flat `y`")
+        raise ExportError("the model gives an array for a row, one number is needed", "fit it on a flat `y`")
 
 
 def _check_output(model: Model, output: str) -> None:
@@ -88,7 +92,8 @@ def _predict(model: Model, rows: Array, output: str) -> Array:
     is_finite, is_infinite = np.isfinite(rows).all(axis=1), np.isinf(rows).any(axis=1)
     for some in (is_finite, is_infinite, ~is_finite & ~is_infinite):
         try:
-            answers[some] = _answers(model, rows[some], output) if some.any() else answers[some]
+            if some.any():
+                answers[some] = _answers(model, rows[some], output)
         except ValueError:
             if some is is_finite:
                 raise
@@ -97,8 +102,15 @@ def _predict(model: Model, rows: Array, output: str) -> Array:
 
 def _answers(model: Model, rows: Array, output: str) -> Array:
     if output == PROBABILITY:
-        return np.asarray(model.predict_proba(rows)[:, 1])
-    return np.asarray((model.decision_function if is_classifier(model) else model.predict)(rows))
+        return _by_place(model.predict_proba, rows)[:, 1]
+    return _by_place(model.decision_function if is_classifier(model) else model.predict, rows)
+
+
+def _by_place(answer: Callable[[Array], Array], rows: Array) -> Array:
+    """The answers to rows whose inputs are known by their places, also of a model that was fitted on named ones."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "X does not have valid feature names")
+        return np.asarray(answer(rows))
 
 
 def _contributions(model: Model, rows: Array, output: str) -> Array:

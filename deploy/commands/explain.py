@@ -4,7 +4,7 @@ Tells how one recorded decision came about: what the gate let through, assignmen
 boosts, draws, and every feature with its status. For a candidate it adds every model input, and why it is shown or not.
 
 With `--sources`, the folder that the bundle was built from, it also tells how much each input added to a model's
-margin, or to the probability of a random forest. It is computed exactly, by LightGBM, by XGBoost, and for trees of
+margin, or to the probability of a tree or forest. It is computed exactly, by LightGBM, by XGBoost, and for trees of
 scikit-learn by shap (extra `shap`); for other models it is not offered.
 
 examples:

@@ -1,7 +1,9 @@
 """One decision's explanation for people, line by line."""
 
+import math
 from collections.abc import Iterator, Mapping
 
+from compiler.exporters import PROBABILITY
 from contracts.codec import encode_json
 from contracts.explanation import CandidateDetails, Details, FeatureReading, InputReading, ModelReading
 from contracts.features import Value
@@ -71,7 +73,9 @@ def _model(reading: ModelReading, added: Contributions | None) -> Iterator[str]:
     if added is None:
         yield from (f"    {_input(each)}" for each in reading.inputs)
         return
-    yield f"    {added.adds_up_to} {added.total:.6g} = {added.base:+.6g} for anybody"
+    is_calibrated = reading.score is not None and not math.isclose(reading.score, added.score, rel_tol=1e-5)
+    when = " before calibration" if is_calibrated and added.adds_up_to == PROBABILITY else ""
+    yield f"    {added.adds_up_to}{when} {added.total:.6g} = {added.base:+.6g} for anybody"
     for each in sorted(reading.inputs, key=lambda each: -abs(added.inputs[each.name])):
         yield f"    {added.inputs[each.name]:+.6g} by {_input(each)}"
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from engine.column import Array
 from engine.programs.arrays import per_distinct, per_distinct_number, union
-from engine.programs.values import Batch, CelValue, ColumnStep, Mask, Operand, Texts, operand_at
+from engine.programs.values import Batch, CelValue, ColumnStep, ColumnValues, Mask, Operand, Texts, operand_at
 
 
 def unfailing(form: Callable[..., Array], sources: Sequence[ColumnStep]) -> ColumnStep:
@@ -21,8 +21,7 @@ def unfailing(form: Callable[..., Array], sources: Sequence[ColumnStep]) -> Colu
     def step(batch: Batch) -> Operand:
         first, first_errors = left(batch)
         second, second_errors = right(batch)
-        errors = second_errors if first_errors is None else union(first_errors, second_errors)
-        return form(first, second), errors
+        return form(first, second), union(first_errors, second_errors)
 
     return step
 
@@ -54,31 +53,39 @@ def checked(form: Callable[..., Operand], sources: Sequence[ColumnStep]) -> Colu
 def per_word(form: Callable[..., Operand], sources: Sequence[ColumnStep], moving: int, key: str | None) -> ColumnStep:
     """The same of a column of strings, the argument at `moving`, and of values that are the same for all candidates.
 
-    Where the column has no more words than there are candidates, it is asked of the words, once per request.
+    Where the column has no more words than there are candidates, it is asked of the words, once per request. All other
+    arguments are asked each time, in their order, so that the same one fails first.
     """
-    step, texts_of = checked(form, sources), sources[moving]
     if key is None:
-        return step
-    of_words = checked(form, [*sources[:moving], lambda batch: (_words(texts_of(batch)), None), *sources[moving + 1 :]])
+        return checked(form, sources)
 
-    def run(batch: Batch) -> Operand:
-        texts, errors = texts_of(batch)
-        if not isinstance(texts, Texts) or texts.column is None:
-            return step(batch)
-        known = batch.scope.of_words.get((key, texts.column))
+    def step(batch: Batch) -> Operand:
+        operands = [source(batch) for source in sources]
+        texts, errors = operands[moving]
+        values = [value for value, _ in operands]
+        known = _known(form, values, moving, key, batch)
         if known is None:
-            if len(texts.dictionary) > len(texts.codes):
-                return step(batch)
-            known = batch.scope.of_words[key, texts.column] = of_words(batch)
-        values, failed = operand_at(known, texts.codes)
-        return values, union(errors, failed)
+            result, failed = form(*values)
+        else:
+            result, failed = operand_at(known, texts.codes)  # type: ignore[union-attr]
+        return result, union(errors, failed)
 
-    return run
+    return step
 
 
-def _words(operand: Operand) -> Texts:
-    texts: Texts = operand[0]  # type: ignore[assignment]
-    return Texts(np.arange(len(texts.dictionary)), texts.dictionary, texts.column)
+def _known(
+    form: Callable[..., Operand], values: list[ColumnValues], moving: int, key: str, batch: Batch
+) -> Operand | None:
+    """What a form gives for each word of a column, None where that would be more than is asked for."""
+    texts = values[moving]
+    if not isinstance(texts, Texts) or texts.column is None:
+        return None
+    kept = batch.scope.of_words
+    known = kept.get((key, texts.column))
+    if known is None and len(texts.dictionary) <= len(texts.codes):
+        words = Texts(np.arange(len(texts.dictionary)), texts.dictionary, texts.column)
+        known = kept[key, texts.column] = form(*values[:moving], words, *values[moving + 1 :])
+    return known
 
 
 def per_string(run: Callable[..., CelValue], kind: str, moving: int, *args: CelValue | Texts) -> Operand:

@@ -1,6 +1,6 @@
 """The prebound forest's inner loop, masks -> exit leaves -> sums: by `kernel.c` where a C compiler built it, or NumPy.
 
-Both give the same bits; the kernel takes a third of the time. Inputs are named by their places in a model's rows. What
+Both give the same bits; the kernel takes a tenth of the time. Inputs are named by their places in a model's rows. What
 the arrays hold of a forest stands in `engine.scorers.prebound`.
 """
 

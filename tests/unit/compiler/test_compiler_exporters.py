@@ -24,7 +24,7 @@ from sklearn.ensemble import (
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import PowerTransformer, StandardScaler
 
 from compiler.diagnostics import Where
 from compiler.export import Exported
@@ -223,11 +223,19 @@ def test_sklearn_files_hold_one_fitted_binary_model() -> None:
         exporter("sklearn")(dumped({"model": 1}), "margin", WIDTH)
     with pytest.raises(ExportError, match="the file holds a StandardScaler, no fitted scikit-learn model"):
         exporter("sklearn")(dumped(StandardScaler().fit(rows)), "margin", WIDTH)
+    with pytest.raises(ExportError, match="the model gives an array for a row"):
+        exporter("sklearn")(dumped(LinearRegression().fit(rows, rows[:, :1])), "margin", WIDTH)
     for model in (LinearRegression(), RandomForestClassifier(2)):
-        with pytest.raises(ExportError, match="the model gives 2 numbers in an array, one is needed"):
+        with pytest.raises(ExportError, match="the model gives an array for a row, one number is needed"):
             exporter("sklearn")(dumped(model.fit(rows, (rows[:, :2] > 0).astype(int))), "margin", WIDTH)
     with pytest.raises(ExportError, match="the model has 3 classes, two are needed"):
         exporter("sklearn")(dumped(LogisticRegression().fit(rows, np.arange(len(rows)) % 3)), "margin", WIDTH)
+
+
+def test_a_model_that_refuses_a_row_of_zeros_is_loaded_for_what_it_takes() -> None:
+    rows, _ = rows_and_labels()
+    model = make_pipeline(PowerTransformer(method="box-cox"), LinearRegression()).fit(np.exp(rows), rows[:, 0])
+    assert np.isfinite(exporter("sklearn")(dumped(model), "margin", WIDTH).predict(np.ones((1, WIDTH)))).all()
 
 
 def graph_of(node: onnx.NodeProto, n_outputs: int = 1, width: int = WIDTH) -> bytes:

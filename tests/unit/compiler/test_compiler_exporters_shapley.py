@@ -4,6 +4,7 @@ import math
 import sys
 from collections.abc import Sequence
 from itertools import combinations
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -223,3 +224,11 @@ def test_shap_is_needed_for_contributions_alone(monkeypatch: pytest.MonkeyPatch)
         native.contributions(rows[:1])
     assert refused.value.message == "explaining scikit-learn's trees needs shap, which is not installed"
     assert refused.value.hint == "pip install 'edgewise[shap]'"
+
+
+def test_a_shap_that_does_not_load_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "shap", ModuleType("shap"))  # without its explainers, as after a failed import
+    native = native_of(DecisionTreeClassifier(**GROWN).fit(*rows_and_labels()), PROBABILITY)
+    assert native.contributions
+    with pytest.raises(ExportError, match="needs shap, which does not load: cannot import name 'TreeExplainer'"):
+        native.contributions(rows_and_labels()[0][:1])

@@ -224,6 +224,20 @@ def test_people_read_what_it_is_that_adds_up(
     assert f" {other} " not in text
 
 
+def test_a_probability_that_is_calibrated_afterwards_is_told_as_such(
+    tea_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = io.BytesIO()
+    joblib.dump(RandomForestClassifier(6, max_depth=4, random_state=1).fit(*learnt()), file)
+    folder = shelf_by(tea_folder, tmp_path / "tea", "sklearn", file.getvalue(), "probability")
+    line, lock, model = b"output,probability\n0,0.1\n1,0.3\n", folder / "models.lock", folder / "models/likes.toml"
+    (folder / "models/likes.csv").write_bytes(line)
+    lock.write_text(f"{lock.read_text()}{hashlib.sha256(line).hexdigest()}  models/likes.csv\n")
+    model.write_text(model.read_text().replace("[inputs]", 'calibration = "models/likes.csv"\n[inputs]', 1))
+    text = told_of(folder, build(folder).bundle, tmp_path, capsys)
+    assert re.search(r"\n    probability before calibration 0[\d.]+ = [+-][\d.]+ for anybody\n", text)
+
+
 def test_without_shap_all_else_is_told(
     sklearn_shop: tuple[Path, Bundle, str],
     tmp_path: Path,

@@ -1,11 +1,13 @@
 """Nothing in a bundle is believed: each case breaks one thing and expects the section and the thing by name."""
 
 import dataclasses
+import gc
+import weakref
 from typing import Any
 
 import msgspec
 import pytest
-from builders import RULES, TABLE, Shop, column, columns, model, read, slot
+from builders import RULES, TABLE, Shop, column, columns, const, model, read, slot
 from graphs import one, weighed
 
 from contracts.bundle import Bundle
@@ -230,6 +232,16 @@ def test_a_model_without_its_graph_loads_without_a_scorer() -> None:
     loaded = Shop(models=(model("price"),), slots=(slot(model="m"),)).load()
     assert loaded.slots["shelf"].model is not None
     assert loaded.slots["shelf"].model.scorer is None
+
+
+def test_a_bundle_that_was_let_go_leaves_nothing_behind() -> None:
+    named = columns("named", "bool", ("starts_with_string", "bool", read(Root.ITEM, "title", "string"), const("B")))
+    loaded = Shop(slots=(slot(guards=("named",)),), rules=(*RULES, named)).load()
+    gone = weakref.ref(loaded.snapshot.tables["products"].columns["title"])
+    assert gone() is not None
+    del loaded
+    gc.collect()
+    assert gone() is None
 
 
 def test_loaded_things_are_frozen() -> None:

@@ -48,6 +48,8 @@ SCHEMA = FeatureSchema(
     features=(
         FeatureSpec(name="affinity", root=Root.VISITOR, type=ValueType.NUMBERS),
         FeatureSpec(name="own", root=Root.VISITOR, type=ValueType.STRINGS),
+        FeatureSpec(name="name", root=Root.VISITOR, type=ValueType.STRING),
+        FeatureSpec(name="aged", root=Root.VISITOR, type=ValueType.NUMBERS, max_age_s=1, on_expired=OnExpired.FALLBACK),
         FeatureSpec(name="old", root=Root.VISITOR, type=ValueType.INT, max_age_s=1, on_expired=OnExpired.BLOCK),
     ),
 )
@@ -88,6 +90,8 @@ TAGS, SHARES = item("tags", "list(string)"), item("shares", "map(string,double)"
 AFFINITY = Read(type="map(string,double)", root=Root.VISITOR, field="affinity")
 OWN = Read(type="list(string)", root=Root.VISITOR, field="own")
 OLD = Read(type="int", root=Root.VISITOR, field="old")
+NAME = Read(type="string", root=Root.VISITOR, field="name")
+AGED = Read(type="map(string,double)", root=Root.VISITOR, field="aged")
 SCORE = Read(type="double", root=Root.SCORE)
 SCORE_OF_M = Read(type="double", root=Root.SCORES, field="m")
 SCORE_OF_N = Read(type="double", root=Root.SCORES, field="n")
@@ -284,6 +288,16 @@ def test_an_expired_value_ends_the_program_if_a_candidate_reads_it() -> None:
         with pytest.raises(ExpiredError) as caught:
             plan_columns(lowered("bool", reading), SCHEMA, SPEC)(batch(old=1))
         assert (caught.value.rule, caught.value.is_blocking) == ("r", True)
+
+
+def test_an_expired_value_is_met_before_an_error_to_its_right() -> None:
+    tree = ("double", "index_map", AGED, ("string", "add_string", KIND, NAME))
+    with pytest.raises(ExpiredError):
+        plan_columns(lowered("double", tree), SCHEMA, SPEC)(batch(aged={"fruit": 1.0}))
+    with pytest.raises(ExpiredError):
+        plan_request(replace(lowered("double", tree), form=Form.REQUEST), SCHEMA, SPEC)(
+            batch(aged={"fruit": 1.0}).scope.at(TABLE, 0)
+        )
 
 
 def test_has_spares_an_expired_value() -> None:
