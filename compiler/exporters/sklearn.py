@@ -36,7 +36,7 @@ _UNREADABLE = (
     TypeError,
     ValueError,
 )
-_UNCONVERTED = (MissingConverter, MissingShapeCalculator, RuntimeError, ValueError)
+_UNCONVERTED = (MissingConverter, MissingShapeCalculator, AttributeError, RuntimeError, ValueError)
 _MAX_REASON = 200
 _OPSETS = {"": 18, "ai.onnx.ml": 3}
 
@@ -148,11 +148,21 @@ def _to_onnx(model: Model, output: str) -> bytes:
     except _UNCONVERTED as error:
         why = str(error).partition("\n")[0][:_MAX_REASON]
         raise ExportError(f"skl2onnx cannot convert it: {why}", "use estimators that skl2onnx supports") from None
+    _check_trees(graph)
     _restore_missing(graph, last)
     ending = Ending.NONE
     if output == PROBABILITY:
         ending = Ending.SIGMOID if hasattr(last, "decision_function") else Ending.CLIP
     return lean_forest(graph, width, ending) or lean(graph, width)
+
+
+def _check_trees(graph: onnx.ModelProto) -> None:
+    """Steps before trees compute in float32, the model itself in float64: values cross thresholds unprobed."""
+    made_by = {name: node for node in graph.graph.node for name in node.output}
+    for node in graph.graph.node:
+        if node.op_type.startswith("TreeEnsemble") and (step := made_by.get(node.input[0])) is not None:
+            hint = "fit the trees on the inputs themselves: splits need no scaling, and NaN has a way of its own"
+            raise ExportError(f"trees stand behind another step ({step.op_type}), which float32 rounds", hint)
 
 
 def _restore_missing(graph: onnx.ModelProto, model: Model) -> None:

@@ -33,7 +33,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     where.add_argument("--bundle", type=Path, action="append", default=[], help="the bundle file that decided")
     where.add_argument("--registry", type=Path, help="a registry folder that has the revision")
     parser.add_argument("--sources", type=Path, metavar="DIR", help="the bundle's sources, for contributions")
-    parser.add_argument("--limit", type=int, default=100_000, help="search at most so many records (%(default)s)")
+    parser.add_argument("--limit", type=int, default=100_000, help="search so many records, oldest first (%(default)s)")
 
 
 def run(options: argparse.Namespace) -> Outcome:
@@ -44,9 +44,10 @@ def run(options: argparse.Namespace) -> Outcome:
     parts = fetch_recording(options.source, options.limit) if is_address else read_recording(Path(options.source))
     record = explainer.find(parts, options.decision)
     if record is None:
+        among = f" among its first {options.limit:,} records (--limit)" if is_address else ""
         raise OperationError(
-            f"{options.source} has no decision {options.decision}: records come seconds after answers, and an id is"
-            " written as an answer's `decision_id`, such as 3f0c.hero"
+            f"{options.source} has no decision {options.decision}{among}: records come seconds after answers, and an id"
+            " is written as an answer's `decision_id`, such as 3f0c.hero"
         )
     told = explainer.explain(record, options.decision, options.candidate)
     return Outcome(told, explanation_text(told))

@@ -190,6 +190,14 @@ def test_forests_trained_on_nan_split_at_infinity_which_they_refuse_themselves()
     assert not parity.is_wrong.any()
 
 
+@pytest.mark.parametrize("step", [StandardScaler(), SimpleImputer()])
+def test_trees_behind_another_step_are_refused(step: BaseEstimator) -> None:
+    for trees in (HistGradientBoostingClassifier(max_iter=5), RandomForestClassifier(2)):
+        model = make_pipeline(step, trees).fit(*rows_and_labels())
+        with pytest.raises(ExportError, match="trees stand behind another step"):
+            exporter("sklearn")(dumped(model), "probability", WIDTH).to_onnx()
+
+
 def test_nan_that_the_trained_model_refuses_must_be_refused_too_unless_it_cannot_arrive() -> None:
     model = GradientBoostingClassifier(n_estimators=4, max_depth=2).fit(*rows_and_labels())
     parity = parity_of("sklearn", dumped(model), "margin", missing="nan")
