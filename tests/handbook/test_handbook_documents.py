@@ -31,6 +31,13 @@ def test_the_readme_fits_two_screens_and_shows_the_map() -> None:
         assert part in text
 
 
+def test_the_readme_leads_to_every_how_to() -> None:
+    text = (ROOT / "README.md").read_text()
+    guides = sorted((ROOT / "docs/how-to").glob("*.md"))
+    assert [guide.name for guide in guides if f"(docs/how-to/{guide.name})" not in text] == []
+    assert len(guides) > 5
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_make_targets_in_documents_exist(page: Path) -> None:
     makefile = (ROOT / "Makefile").read_text()
