@@ -6,35 +6,18 @@ classifiers that average trees have none: theirs add up to the probability.
 """
 
 import numpy as np
+from sklearn import ensemble, tree
 from sklearn.base import BaseEstimator
-from sklearn.ensemble import (
-    ExtraTreesClassifier,
-    ExtraTreesRegressor,
-    GradientBoostingClassifier,
-    GradientBoostingRegressor,
-    HistGradientBoostingClassifier,
-    HistGradientBoostingRegressor,
-    RandomForestClassifier,
-    RandomForestRegressor,
-)
-from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier, ExtraTreeRegressor
 
 from compiler.exporters import ExportError, not_installed
 from engine.column import Array
 
-_GRADIENT_BOOSTING = (GradientBoostingClassifier, GradientBoostingRegressor)
-_SUMS_OF_TREES = (
-    *_GRADIENT_BOOSTING,
-    DecisionTreeClassifier,
-    DecisionTreeRegressor,
-    ExtraTreeClassifier,
-    ExtraTreeRegressor,
-    ExtraTreesClassifier,
-    ExtraTreesRegressor,
-    HistGradientBoostingClassifier,
-    HistGradientBoostingRegressor,
-    RandomForestClassifier,
-    RandomForestRegressor,
+_GRADIENT_BOOSTING = (ensemble.GradientBoostingClassifier, ensemble.GradientBoostingRegressor)
+_OTHER_TREES = (
+    *(tree.DecisionTreeClassifier, tree.DecisionTreeRegressor, tree.ExtraTreeClassifier, tree.ExtraTreeRegressor),
+    *(ensemble.ExtraTreesClassifier, ensemble.ExtraTreesRegressor),
+    *(ensemble.RandomForestClassifier, ensemble.RandomForestRegressor),
+    *(ensemble.HistGradientBoostingClassifier, ensemble.HistGradientBoostingRegressor),
 )
 
 
@@ -42,7 +25,7 @@ def is_explained(model: BaseEstimator) -> bool:
     """Whether shap reads a model as scikit-learn does. A subclass may answer otherwise, so only these types."""
     if type(model) in _GRADIENT_BOOSTING:
         return model.init is None and model.loss != "exponential"  # shap starts others elsewhere, or refuses them
-    return type(model) in _SUMS_OF_TREES
+    return type(model) in _OTHER_TREES
 
 
 def contributions(model: BaseEstimator, rows: Array) -> Array:
