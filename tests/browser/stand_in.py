@@ -4,6 +4,7 @@ Pages come from this server too, so that cookies, beacons and Server-Timing beha
 """
 
 import json
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -21,6 +22,7 @@ CLIENT = Path(edge_package.__file__).parent / "web" / "edgewise.js"
 SITE = Path(__file__).parents[2] / "bundles" / "storefront" / "site"
 PATIENCE_S = 60
 PAINT_S = 0.04
+BEFORE_TEXTS = re.compile(rb"(?<=>)(?=[^<\s])")
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,8 @@ class Asked:
 class Edge:
     """What the stand-in answers (`slots`, `status`, `html`), and what it was asked.
 
-    A closed `gate` holds answers back, made as they are when the request came. `pieces` is in how many a page is sent.
+    A closed `gate` holds answers back, made as they are when the request came. `drips` sends a
+    page in pieces, cut before each of its texts: the browser paints elements that are still empty.
     """
 
     url: str = ""
@@ -48,7 +51,7 @@ class Edge:
     status: dict[str, list[int]] = field(default_factory=dict)
     raw: dict[str, bytes] = field(default_factory=dict)
     cookie: str = ""
-    pieces: int = 1
+    drips: bool = False
     asked: list[Asked] = field(default_factory=list)
     gate: threading.Event = field(default_factory=threading.Event)
     busy: int = 0
@@ -163,18 +166,16 @@ class Handler(BaseHTTPRequestHandler):
             if self.edge.cookie:
                 self.send_header("Set-Cookie", f"edgewise={self.edge.cookie}; Path=/; HttpOnly")
             self.end_headers()
-            self.drip(body, self.edge.pieces if kind == "text/html" else 1)
+            self.write(BEFORE_TEXTS.split(body) if self.edge.drips and kind == "text/html" else [body])
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
 
-    def drip(self, body: bytes, pieces: int) -> None:
-        """Writes a body in so many pieces, with a moment between them for the browser to paint."""
-        size = -(-len(body) // pieces) or 1
-        for start in range(0, len(body), size):
-            self.wfile.write(body[start : start + size])
+    def write(self, pieces: list[bytes]) -> None:
+        """Writes a body piece by piece, with a moment between them for the browser to paint."""
+        for number, piece in enumerate(pieces):
+            time.sleep(PAINT_S if number else 0)
+            self.wfile.write(piece)
             self.wfile.flush()
-            if pieces > 1:
-                time.sleep(PAINT_S)
 
     def log_message(self, format: str, *args: object) -> None:
         """Keeps the test output quiet."""

@@ -167,7 +167,7 @@ def test_nothing_moves_when_the_slots_are_filled(visit: Open, edge: Edge, viewpo
 
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE])
 def test_nothing_moves_while_the_page_arrives_in_pieces(open_cart: Open, edge: Edge, viewport: dict[str, int]) -> None:
-    edge.pieces = 10  # of some 700 bytes
+    edge.drips = True
     assert shifts_of(open_cart(viewport=viewport)) == []
 
 

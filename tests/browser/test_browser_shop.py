@@ -60,7 +60,7 @@ def test_nothing_moves_when_the_slots_are_filled(visit: Open, edge: Edge, viewpo
 
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE])
 def test_nothing_moves_while_the_page_arrives_in_pieces(visit: Open, edge: Edge, viewport: dict[str, int]) -> None:
-    edge.pieces = 15  # of some 750 bytes
+    edge.drips = True
     page = decided(visit("?as=208", viewport=viewport))
     assert shifts_of(page) == []
 
