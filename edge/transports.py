@@ -7,6 +7,7 @@ Every failure to get a usable answer is an `OriginError`.
 import asyncio
 from collections.abc import Callable, Mapping
 from typing import Protocol, TypeVar
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -14,6 +15,7 @@ from contracts.codec import MSGPACK, Contract, decode
 from contracts.controls import Controls
 from contracts.errors import ContractError, EdgewiseError
 from contracts.features import Cursor, FeedPage
+from edge.config import ConfigError
 from edge.spool import Batch, Kind
 
 FEED_LIMIT = 1000
@@ -59,12 +61,15 @@ class StoredAnswer(Contract, frozen=True):
 
 
 class HttpTransport:
-    """The origin over HTTP: long polls for feed and controls, batches for the uplink. All bodies are msgpack."""
+    """The origin over HTTP: long polls for feed and controls, batches for the uplink. All bodies are msgpack.
+
+    Raises `ConfigError` for what is no address.
+    """
 
     def __init__(self, origin: str) -> None:
         headers = {"Accept": MSGPACK, "Content-Type": MSGPACK}
         self._client = httpx.AsyncClient(
-            base_url=origin, headers=headers, timeout=httpx.Timeout(_GRACE_S, connect=_CONNECT_S)
+            base_url=_address(origin), headers=headers, timeout=httpx.Timeout(_GRACE_S, connect=_CONNECT_S)
         )
 
     async def feed(self, cursor: Cursor, wait_s: float) -> FeedPage:
@@ -109,6 +114,16 @@ class HttpTransport:
 
 
 TRANSPORTS: dict[str, Callable[[str], Transport]] = {"http": HttpTransport}
+
+
+def _address(origin: str) -> str:
+    try:
+        url = urlsplit(origin)
+        if url.scheme in ("http", "https") and url.hostname and " " not in url.hostname and url.port != 0:
+            return origin
+    except ValueError:  # a port beyond 65535, a bracket without its other
+        pass
+    raise ConfigError(f"--origin {origin} is not an address: give one such as http://127.0.0.1:8301")
 
 
 def _retry_after_s(answer: httpx.Response) -> float | None:

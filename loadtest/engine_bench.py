@@ -235,7 +235,8 @@ def _details(workload: Workload, request: DecisionRequest, timed: Timed) -> None
 def table(name: str, timed: Timed) -> str:
     """The breakdown of one slot, and how far above the bare run the decision is."""
     bare, found = timed.median("bare"), timed.median("retrieve alone")
-    lines = [f"{name}: {np.mean(timed.candidates):.0f} candidates scored, of at most {SLOTS[name].cap} retrieved"]
+    shape, scored = SLOTS[name], np.mean(timed.candidates)
+    lines = [f"{name}: {shape.told()}", f"  {scored:.0f} candidates scored, of at most {shape.cap} retrieved"]
     lines += [f"  {label:<28}{timed.median(key):>9.1f}" for label, key in _ROWS]
     lines.append(f"  {'whole decision':<28}{timed.median('whole'):>9.1f}")
     lines.append(f"  {'bare ONNX run, same matrix':<28}{bare:>9.1f}")
@@ -245,7 +246,7 @@ def table(name: str, timed: Timed) -> str:
     lines.append(f"  {'retrieve alone':<28}{found:>9.1f}  {_verdict(found, MOST_RETRIEVE_US, ' us')}")
     kinds = [key for key in timed.times_us if key.startswith("generator ")]
     lines.append(f"  {'details, when asked for':<28}{timed.median('details'):>9.1f}  no decision waits for them")
-    lines += _memory_lines(timed, SLOTS[name].cap)
+    lines += _memory_lines(timed, shape.cap)
     return "\n".join([*lines, *(f"    {key.removeprefix('generator '):<26}{timed.median(key):>9.1f}" for key in kinds)])
 
 

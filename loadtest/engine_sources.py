@@ -184,6 +184,13 @@ class Shape:
         more = self.more.format(cap=self.cap, share=self.cap // 2, quota=self.cap // 4)
         return _SHELF.format(cap=self.cap, model=self.model, guards=guards, boosts=boosts, more=more)
 
+    def told(self) -> str:
+        """What it is made of, in one line."""
+        inputs, generators = MODELS[self.model], self.more.count("[[retrieve]]")
+        of_both = len(inputs) - len(_OF_ITEM) - len(_OF_REQUEST)
+        parts = (f"inputs {len(inputs)} (of item and visitor both: {of_both})", f"guardrails {self.guards}")
+        return ", ".join((*parts, f"generators {generators}", f"boosts {self.boosts}"))
+
     def _named(self) -> tuple[tuple[dict[str, str], int], tuple[dict[str, str], int]]:
         return (_GUARDS, self.guards), (_BOOSTS, self.boosts)
 

@@ -42,6 +42,8 @@ def main(words: list[str] | None = None) -> int:
     except (EdgewiseError, httpx.HTTPError, OSError) as error:
         print(f"{error}\nIs `make run` up, and is {options.edge} its edge?", file=sys.stderr)
         return 4
+    except KeyboardInterrupt:
+        return 130
     print(f"\n{sum(answers.values())} slots decided: {shares(answers)}")
     return 0
 

@@ -106,4 +106,7 @@ def _text(told: ReplayReport) -> str:
     if told.score_difference is not None:
         lines.append(f"made on another engine: scores differ by at most {told.score_difference:.3g} from this one's")
     lines += [f"first differing stage {stage}: {count}" for stage, count in told.stages.items()]
-    return "\n".join(lines + [f"  {each.verdict.request_id}: {each.verdict.detail}" for each in told.differences])
+    lines += [f"  {each.verdict.request_id}: {each.verdict.detail}" for each in told.differences]
+    if told.others:
+        lines.append(f"  and {told.others} more")
+    return "\n".join(lines)

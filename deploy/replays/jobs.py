@@ -42,6 +42,11 @@ class ReplayReport(Contract, frozen=True):
         """Whether there were records, and all of them came out as they were."""
         return self.records > 0 and self.outcomes.keys() <= GOOD
 
+    @property
+    def others(self) -> int:
+        """How many records were not identical besides those that are listed."""
+        return sum(count for outcome, count in self.outcomes.items() if outcome not in GOOD) - len(self.differences)
+
 
 @dataclass
 class ReplayTally:

@@ -257,7 +257,8 @@ _TAIL = """
 - `hero` requires the purpose `personalisation`, `delivery` none. `for-you` requires two, and is plain unless both are
   granted.
 - What is not granted is not looked up: the feature reads as its default, and without any grant nobody is asked for.
-- Sec-GPC, opting out and being a bot grant nothing, whatever was chosen; a bot is told by its User-Agent.
+- Sec-GPC, opting out and being a bot grant nothing, whatever was chosen; a bot is told by its User-Agent. A headless
+  browser is one, too: a test that wants a full shop names another User-Agent.
 - A cookie from before stays in the browser under Sec-GPC, unread but for the choice, and is not renewed.
 - Ids are keyed pseudonyms. `decision_id`, event ids and request ids are random and name no visitor.
 - Sensitive features (here `zip`, `income`, `searched`) are never written down; the record names them as masked.

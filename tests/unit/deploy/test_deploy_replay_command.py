@@ -73,6 +73,18 @@ def test_what_does_not_is_listed_with_its_stage(
     assert printed[3].startswith("  r2: slot hero, score: ")
 
 
+@pytest.mark.parametrize(("bad", "listed"), [(5, ["r1", "r2", "r3", "r4", "r5"]), (6, ["r1", "r2", "r3", "r4", "r5"])])
+def test_five_are_listed_and_the_others_counted(
+    bad: int, listed: list[str], loaded: LoadedBundle, shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    altered = [replace(record_of(loaded, number), node="other") for number in range(1, bad + 1)]
+    assert main(["replay", record_file(shop, "many", *altered), "--bundle", str(shop / "bundle.zip")]) == 1
+    first, *lines = capsys.readouterr().out.splitlines()
+    assert first == f"{bad} of {bad} not replayable"
+    assert [line.split(":")[0].strip() for line in lines[:5]] == listed
+    assert lines[5:] == (["  and 1 more"] if bad == 6 else [])
+
+
 @pytest.mark.parametrize("name", ["altered", "masked", "wrong bundle", "missing delta"])
 def test_what_cannot_be_replayed_is_never_good(
     name: str, loaded: LoadedBundle, shop: Path, capsys: pytest.CaptureFixture[str]

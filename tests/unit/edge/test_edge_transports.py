@@ -10,6 +10,7 @@ import pytest
 from contracts.codec import encode
 from contracts.controls import Controls
 from contracts.features import Cursor, FeatureDelta, FeedPage
+from edge.config import ConfigError
 from edge.spool import Batch, Kind
 from edge.transports import TRANSPORTS, HttpTransport, OriginError
 
@@ -29,6 +30,13 @@ def talking_to(origin: Callable[[httpx.Request], httpx.Response]) -> HttpTranspo
 
 def test_the_table_names_them() -> None:
     assert {"http": HttpTransport} == TRANSPORTS
+
+
+@pytest.mark.parametrize("origin", ["http://o:99999", "o:8301", "http://", "ftp://o", "http://a b", "http://[x"])
+def test_what_is_no_address_is_told_with_one_that_is(origin: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        HttpTransport(origin)
+    assert str(caught.value) == f"--origin {origin} is not an address: give one such as http://127.0.0.1:8301"
 
 
 def test_the_feed_is_asked_from_the_cursor_on() -> None:
