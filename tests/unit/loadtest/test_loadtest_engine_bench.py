@@ -49,8 +49,8 @@ def test_the_breakdown_names_every_stage_and_says_what_was_missed(capsys: pytest
 def test_a_target_is_met_or_missed() -> None:
     timed = Timed(candidates=[40, 42], rounds=3, peak=400_000, kept=23_000)
     timed.times_us.update({"without": [150.0, 200.0, 900.0], "bare": [150.0] * 3, "retrieve alone": [50.0]})
-    head = "plain-50: inputs 24 (of item and visitor both: 4), guardrails 4, generators 1, boosts 1\n  41 candidates scored"
-    assert table("plain-50", timed).startswith(f"{head}, of at most 60 retrieved\n")
+    head = "plain-50: inputs 24 (of item and visitor both: 4), guardrails 4, generators 1, boosts 1\n"
+    assert table("plain-50", timed).startswith(f"{head}  41 candidates scored, of at most 60 retrieved\n")
     assert "    1.33x  at most 1.35x: met; half of the rounds 1.17 to 3.67\n" in table("plain-50", timed)
     assert "kB while deciding               400.0  at most 400 kB: met" in table("plain-50", timed)
     assert "kB of result and trace           23.0  at most 23 kB: met" in table("plain-50", timed)
