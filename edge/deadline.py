@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from contracts.controls import Controls
 from contracts.decision import Cause, DecisionRequest, Decisions, Stage, Trace
 from engine.decide import decide, plain
+from engine.gate import granted_of, refusal
 from engine.loaded import LoadedBundle
 from engine.snapshot import Snapshot
 
@@ -103,10 +104,17 @@ def decide_in_time(
             return Timely(attempt, decide(loaded, attempt, snapshot, controls, out_of_time), bugs)
         except Exception:  # noqa: BLE001 - the runtime's only one: a bug in the engine must not cost an answer
             _log.exception("the engine failed on request %s; a lower tier answers", request.request_id)
-    return Timely(attempt, _all_plain(loaded, attempt), bugs + 1, is_plain=True)
+    return Timely(attempt, _all_plain(loaded, attempt, controls), bugs + 1, is_plain=True)
 
 
-def _all_plain(loaded: LoadedBundle, request: DecisionRequest) -> Decisions:
-    specs = [loaded.slots[name].spec for name in request.slots]
-    decided = tuple([plain(request.request_id, spec, Cause.INTERNAL_ERROR) for spec in specs])
+def _all_plain(loaded: LoadedBundle, request: DecisionRequest, controls: Controls) -> Decisions:
+    """Every slot plain, for what the gate says or else the bug: no more of the engine is asked, holdouts neither."""
+    granted = granted_of(request, loaded)
+    causes = {name: refusal(loaded.slots[name], request, controls, granted) for name in request.slots}
+    decided = tuple(
+        [
+            plain(request.request_id, loaded.slots[name].spec, cause or Cause.INTERNAL_ERROR)
+            for name, cause in causes.items()
+        ]
+    )
     return Decisions(decisions=decided, traces=tuple([Trace(slot=each.slot) for each in decided]))

@@ -13,7 +13,7 @@ from contracts.errors import DecisionError
 from contracts.slots import SlotSpec
 from engine.assign import assign
 from engine.eligible import check_eligible
-from engine.explore import Drawn, explore, seed_of, shadow
+from engine.explore import Drawn, explore, seed_of, shadow, with_pins
 from engine.fallback import look_up
 from engine.gate import refusal, scope_of
 from engine.guard import guard
@@ -53,7 +53,7 @@ def decide(
         is_held_out = name in assigned.held_out
         policy = assigned.policies.get(name, slot.policy)
         turn = Turn(slot, policy, request, scope, snapshot, time, page.taken(slot, is_held_out), score)
-        refused = refusal(slot, request, controls, scope)
+        refused = refusal(slot, request, controls, scope.granted)
         if refused is not None:
             page.show(turn, plain(turn.request.request_id, turn.slot.spec, refused))
         elif is_held_out:
@@ -70,7 +70,7 @@ def _decide_slot(turn: Turn) -> Decision:
         try:
             return _from_fallback(turn) if tier is Tier.FALLBACK else _from_candidates(turn, tier)
         except DecisionError as error:
-            tier = turn.notes.failed(tier, error)
+            tier = turn.failed(tier, error)
     return plain(turn.request.request_id, turn.slot.spec, turn.notes.cause)
 
 
@@ -122,7 +122,7 @@ def _from_fallback(turn: Turn) -> Decision:
     guarded = guard(turn.slot, batch, turn.request.exposures)
     turn.notes.blockers.update(guarded.blockers)
     allowed = frozenset(guarded.batch.rows.tolist())
-    shown = [row for row in rows if row in allowed][: turn.slot.kind.positions(turn.slot.spec.size)]
+    shown = with_pins(turn.slot, turn.table, [row for row in rows if row in allowed])
     if not shown:
         raise RefusedError(Cause.NO_CANDIDATE)
     return _answer(turn, Tier.FALLBACK, render(turn.slot, turn.scope, turn.table, shown), None)

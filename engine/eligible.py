@@ -1,6 +1,6 @@
 """Eligible: may this SLOT be decided for this visitor at all. Which ITEMS it may show is `engine.guard`'s question.
 
-A condition that cannot be evaluated does not hold.
+A condition that cannot be evaluated does not hold. Where the feed is stale, what has expired is no cause of its own.
 """
 
 from contracts.decision import Cause
@@ -20,6 +20,8 @@ def _holds(turn: Turn) -> bool:
     try:
         return turn.slot.eligible is None or bool(turn.slot.eligible(turn.scope))
     except ExpiredError as error:
+        if turn.request.is_feed_stale:
+            raise RefusedError(Cause.STALE_FEED) from None
         raise ExpiredError(error.message, error.rule, error.place, is_blocking=True) from None
     except RuleError as error:
         raise RefusedError(Cause.INELIGIBLE, str(error)) from None

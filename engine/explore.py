@@ -23,6 +23,7 @@ from engine.policies import Field, LoadedWeights, Step, picked, read_weights
 from engine.programs.gathering import unreadable
 from engine.programs.values import Batch
 from engine.rerank import Ranked
+from engine.snapshot import Table
 
 _UNITS = tuple(reversed(Sticky))  # widest first
 _Choose: TypeAlias = Callable[[int, NDArray[np.bool_]], tuple[int, float]]  # what a position gets, and how likely
@@ -74,6 +75,17 @@ def shadow(slot: LoadedSlot, ranked: Ranked, seed: str, taken: Collection[str], 
         propensity=meant.propensity,
         of_served=walk(slot, ranked, taken, _numbers(slot, seed), choose).propensity,
     )
+
+
+def with_pins(slot: LoadedSlot, table: Table, rows: Sequence[int]) -> list[int]:
+    """The first of these rows, as many as the slot shows, those that are pinned at their position or else last."""
+    pins = sorted((pin.position, table.row_of[pin.item]) for pin in slot.spec.pins)
+    pinned = {row for _, row in pins}
+    placed = [row for row in rows if row not in pinned]
+    for position, row in pins:
+        if row in rows:
+            placed.insert(position, row)
+    return placed[: slot.kind.positions(slot.spec.size)]
 
 
 def seed_of(slot: LoadedSlot, request: DecisionRequest) -> str:

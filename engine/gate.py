@@ -17,26 +17,27 @@ def scope_of(request: DecisionRequest, snapshot: Snapshot, loaded: LoadedBundle)
     absent = [spec for spec in loaded.state_features if spec.name not in state]
     return Scope(
         now=request.now,
-        granted=_granted(request, loaded.schema.purposes),
+        granted=granted_of(request, loaded),
         request=request.context,
         visitor_state={**folds.read(absent, {}, request.now), **state} if absent else state,
         visitor=snapshot.visitor(request.units.get(VISITOR)),
     )
 
 
-def refusal(slot: LoadedSlot, request: DecisionRequest, controls: Controls, scope: Scope) -> Cause | None:
-    """Why this slot is plain before anything is computed; None when it is not."""
+def refusal(slot: LoadedSlot, request: DecisionRequest, controls: Controls, granted: frozenset[str]) -> Cause | None:
+    """Why this slot is plain before anything is computed; None when it is not. `granted` are purposes."""
     spec = slot.spec
     if EVERYTHING in controls.killed or spec.name in controls.killed:
         return Cause.KILLED
     if request.is_opted_out:
         return Cause.OPTED_OUT
-    if not scope.granted.issuperset(spec.purposes):
+    if not granted.issuperset(spec.purposes):
         return Cause.NO_CONSENT
     return Cause.BOT if request.is_bot else None
 
 
-def _granted(request: DecisionRequest, purposes: tuple[str, ...]) -> frozenset[str]:
+def granted_of(request: DecisionRequest, loaded: LoadedBundle) -> frozenset[str]:
+    """The purposes of the bundle that this visitor granted."""
     if request.is_gpc or request.is_opted_out:
         return frozenset()
-    return frozenset(request.granted).intersection(purposes)
+    return frozenset(request.granted).intersection(loaded.schema.purposes)

@@ -37,28 +37,29 @@ class RefusedError(DecisionError):
 class Time:
     """Asks whether time is out: each check at most once, and none after the first that says so.
 
-    So one recorded check replays them all. A request that enters out of time asks nothing.
+    So one recorded check replays them all. A request that enters out of time asks nothing. `cause` is set once time is
+    out.
     """
 
     def __init__(self, request: DecisionRequest, out_of_time: OutOfTime) -> None:
         self._ask = out_of_time
         self._asked: dict[str, list[Stage]] = defaultdict(list)
-        self._cause: Cause | None = None
+        self.cause: Cause | None = None
         self.timed_out_at: TimeOut | None = None
         if request.is_overloaded or request.is_retry:
-            self._cause = Cause.OVERLOAD if request.is_overloaded else Cause.INTERNAL_ERROR
+            self.cause = Cause.OVERLOAD if request.is_overloaded else Cause.INTERNAL_ERROR
 
     def check(self, slot: str, stage: Stage) -> None:
         """Raises `RefusedError` when no time is left for this stage."""
-        if self._cause is None:
+        if self.cause is None:
             asked = self._asked[slot]
             if stage in asked:
                 return
             asked.append(stage)
             if not self._ask(slot, stage):
                 return
-            self._cause, self.timed_out_at = Cause.LATE, TimeOut(slot=slot, stage=stage)
-        raise RefusedError(self._cause)
+            self.cause, self.timed_out_at = Cause.LATE, TimeOut(slot=slot, stage=stage)
+        raise RefusedError(self.cause)
 
 
 class Notes(Struct, eq=False):
@@ -136,6 +137,12 @@ class Turn(Struct, frozen=True, eq=False):
     def check(self, stage: Stage) -> None:
         """Raises `RefusedError` when no time is left for this stage."""
         self.time.check(self.slot.spec.name, stage)
+
+    def failed(self, tier: Tier, error: DecisionError) -> Tier:
+        """A tier gave no answer: notes why, that time is out if it is, and names the tier to try next."""
+        if self.time.cause is not None:
+            self.notes.causes.append(self.time.cause)
+        return self.notes.failed(tier, error)
 
     def trace(self, held_out: tuple[str, ...]) -> Trace:
         """What operators and replays see of this turn."""

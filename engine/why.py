@@ -3,7 +3,8 @@
 A why text is a choice of sentences: `a ? "You bought it" : b ? "You like " + item.kind : "Popular now"`. It is planned
 branch by branch. A sentence is said when every feature of the visitor that stands in it is PRESENT, and so is each one
 in the conditions that held on the way to it. What was withheld, has expired, is missing or only has its default proves
-nothing: then there is no sentence, and the page shows none. Nor is there one when something it reads has no value.
+nothing: then there is no sentence, and the page shows none. Nor is there one when what it computes fails: a sentence
+is no reason to answer worse. A feature that expired as `block` alone makes the slot plain, here as anywhere.
 """
 
 from collections.abc import Callable
@@ -13,9 +14,9 @@ from typing import TypeAlias
 from msgspec.structs import replace
 
 from contracts.catalog import TableSpec
-from contracts.errors import MissingError
+from contracts.errors import ExpiredError, RuleError
 from contracts.features import FeatureSchema, FeatureSpec, Root, Status
-from contracts.rule_ir import Call, ListOf, MacroCall, MapOf, Node, Read, Rule
+from contracts.rule_ir import Call, Has, ListOf, MacroCall, MapOf, Node, Read, Rule
 from engine.feature_status import status_of
 from engine.programs.plan import plan_request
 from engine.programs.values import RequestProgram, Scope
@@ -56,7 +57,9 @@ def plan_why(rule: Rule, schema: FeatureSchema, table: TableSpec | None) -> Requ
     def say(scope: Scope) -> str:
         try:
             return _said(branch, scope)
-        except MissingError:
+        except RuleError as error:
+            if isinstance(error, ExpiredError) and error.is_blocking:
+                raise
             return ""
 
     return say
@@ -85,7 +88,7 @@ def _branch(rule: Rule, personal: dict[tuple[Root, str], FeatureSpec], plan: _Pl
 
 
 def _names(rule: Rule, personal: dict[tuple[Root, str], FeatureSpec]) -> tuple[FeatureSpec, ...]:
-    reads = dict.fromkeys((node.root, node.field) for node in rule.nodes if isinstance(node, Read))
+    reads = dict.fromkeys((node.root, node.field) for node in rule.nodes if isinstance(node, Read | Has))
     return tuple(personal[read] for read in reads if read in personal)
 
 

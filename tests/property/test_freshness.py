@@ -185,6 +185,7 @@ OUTCOMES: dict[str, dict[Reads, Outcome]] = {
         Reads.MISSING: (Tier.PLAIN, Cause.MISSING_FEATURE, ""),
         Reads.FALLBACK: PLAIN_EXPIRED,
     },
+    "why": dict.fromkeys((Reads.VALUE, Reads.DEFAULT, Reads.MISSING, Reads.FALLBACK), MODEL_ALL),
     "per_visitor": {
         Reads.VALUE: (Tier.MODEL, None, "ac"),
         Reads.DEFAULT: (Tier.MODEL, None, "bc"),
@@ -204,6 +205,7 @@ CHANGES: dict[str, dict[str, object]] = {
     "match": {"retrieve": (Pool(ids=("a",)), Filter(where="any", match="held", limit=9))},
     "payload": {"payload": {"x": PayloadField(type=ValueType.BOOL, rule="once")}},
     "offer": {"offer": "sentence"},
+    "why": {"why": "sentence"},
 }
 
 
@@ -270,6 +272,9 @@ def test_a_value_has_its_declared_consequence_at_every_age(
     reads = expected(spec, age_us)
     wanted = PLAIN_EXPIRED if reads is Reads.BLOCK else OUTCOMES[place][reads]
     assert (decision.tier, decision.cause, "".join(decision.answer)) == wanted, (spec.name, reads)
+    if place == "why":
+        said = {Reads.VALUE: "yes", Reads.DEFAULT: "no"}.get(reads)
+        assert {item.why for item in decision.items} == (set() if reads is Reads.BLOCK else {said})
 
 
 @pytest.mark.parametrize("place", OUTCOMES)

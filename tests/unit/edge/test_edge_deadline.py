@@ -94,6 +94,17 @@ def test_after_two_bugs_every_slot_is_plain(loaded: LoadedBundle, monkeypatch: p
     assert [trace.slot for trace in timely.decisions.traces] == ["hero", "delivery"]
 
 
+def test_after_two_bugs_what_the_gate_says_is_told_first(loaded: LoadedBundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    for asked, controls, cause in (
+        (ask(loaded), Controls(killed=("hero",)), Cause.KILLED),
+        (replace(ask(loaded), is_opted_out=True), Controls(), Cause.OPTED_OUT),
+        (replace(ask(loaded), granted=()), Controls(), Cause.NO_CONSENT),
+    ):
+        monkeypatch.setattr(room, "decide", failing(2))
+        timely = decide_in_time(loaded, asked, loaded.snapshot, controls, Deadline(1.0, 0.0), lambda: 0.0)
+        assert {each.slot: each.cause for each in timely.decisions.decisions}["hero"] is cause
+
+
 def test_what_is_no_exception_passes(loaded: LoadedBundle, monkeypatch: pytest.MonkeyPatch) -> None:
     def stop(*_: object) -> Decisions:
         raise KeyboardInterrupt

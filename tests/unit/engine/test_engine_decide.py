@@ -11,7 +11,7 @@ from contracts.controls import Controls
 from contracts.decision import REASONS, Cause, DecisionRequest, Override, Reason, Stage, Tier, TimeOut
 from contracts.experiments import Arm, Experiment, ExperimentSpec, Holdout
 from contracts.features import FeatureValue, Root, Value, ValueType
-from contracts.slots import Cap, CapWindow, Filter, PayloadField, PerVisitor, PolicySpec, Pool, Sticky
+from contracts.slots import Cap, CapWindow, Filter, PayloadField, PerVisitor, Pin, PolicySpec, Pool, Sticky
 from engine import hashing
 from engine.decide import decide
 from engine.load import LoadedBundle
@@ -126,6 +126,42 @@ def test_eligibility_that_cannot_be_told_does_not_hold() -> None:
     assert "is_member" in run(loaded).traces[0].problem
     expired = shop(slots=(slot(eligible="old_once"),)).load()
     assert outcome(expired, snapshot=seen(expired, 0, old=1.0)) == (Tier.PLAIN, Cause.EXPIRED_FEATURE, "")
+
+
+@pytest.mark.parametrize(
+    ("changes", "cause"),
+    [
+        ({"is_feed_stale": True}, Cause.STALE_FEED),
+        ({"is_feed_stale": True, "is_overloaded": True}, Cause.STALE_FEED),
+        ({"is_overloaded": True}, Cause.OVERLOAD),
+        ({"is_retry": True}, Cause.INTERNAL_ERROR),
+    ],
+)
+def test_what_expired_is_not_told_where_a_higher_cause_holds(changes: dict[str, object], cause: Cause) -> None:
+    expired = shop(slots=(slot(eligible="old_once"),)).load()
+    assert outcome(expired, request(**changes), snapshot=seen(expired, 0, old=1.0)) == (Tier.PLAIN, cause, "")
+
+
+def test_a_slot_after_time_ran_out_says_so_though_its_condition_expired() -> None:
+    slots = (slot("first"), slot(eligible="old_once"))
+    loaded = shop(slots=slots).load()
+    asked = request(slots=("first", "shelf"))
+    made = run(loaded, asked, seen(loaded, 0, old=1.0), late_at=("first", Stage.RERANK)).decisions
+    assert [(each.tier, each.cause) for each in made][1] == (Tier.PLAIN, Cause.LATE)
+
+
+@pytest.mark.parametrize(
+    ("answer", "blocked", "shown"),
+    [("edacb", (), "ead"), ("edacb", ("e",), "dac"), ("aedcb", (), "ead"), ("ea", ("e",), "a"), ("edcb", (), "edc")],
+)
+def test_a_precomputed_answer_keeps_pins_at_their_position(answer: str, blocked: tuple[str, ...], shown: str) -> None:
+    taken = slot("first", size=1, is_deduplicated=True, retrieve=(Pool(ids=blocked),)) if blocked else None
+    pinned = slot(pins=(Pin(item="a", position=1),), is_deduplicated=True)
+    slots = (pinned,) if taken is None else (taken, pinned)
+    loaded = shop(slots=slots, fallbacks={"shelf": {("*",): tuple(answer)}}, fallback_keys=("device",)).load()
+    asked = request(slots=tuple(each.name for each in slots))
+    made = run(loaded, asked, late_at=("shelf", Stage.RETRIEVE)).decisions[-1]
+    assert (made.tier, "".join(made.answer)) == (Tier.FALLBACK, shown)
 
 
 def test_out_of_time_on_entry_gives_the_guarded_fallback() -> None:

@@ -4,7 +4,7 @@ import pytest
 from builders import FEATURES, NOW, PERSONAL, TITLE, Shop, const, once, read, request, run, slot
 
 from contracts.features import FeatureSpec, FeatureValue, Root, ValueType
-from contracts.rule_ir import Rule
+from contracts.rule_ir import Has, Rule
 from engine.snapshot import Snapshot
 
 FAVOURITE = FeatureSpec(
@@ -87,6 +87,22 @@ def test_what_has_no_value_costs_the_sentence_and_not_the_answer() -> None:
     assert why(owned, {"own": told(("a",))}) == ["Not yet yours"] * 4 + ["Yours"]
     margin = ("conditional", "string", ("greater_double", "bool", MARGIN, const(0.35)), const("Rich"), const("Poor"))
     assert why(margin, {}) == [None, "Rich", "Poor", "Poor", "Poor"]
+
+
+def test_a_condition_that_fails_costs_the_sentence_and_not_the_answer() -> None:
+    over = ("divide_int64", "int", const(1), VIEWS)
+    tree = ("conditional", "string", ("greater_int64", "bool", over, const(0)), const("Often"), const("Rarely"))
+    assert why(tree, {}) == [None] * 5
+
+
+def test_a_presence_is_a_signal_like_a_value() -> None:
+    known = Has(root=Root.VISITOR, field="favourite")
+    tree = ("conditional", "string", known, const("You have a favourite"), const("Popular now"))
+    assert why(tree, {"favourite": told("Dates")}) == ["You have a favourite"] * 5
+    assert why(tree, {}) == [None] * 5, "it reads as its default, which is none of the visitor's"
+    unknown = ("conditional", "string", ("logical_not", "bool", known), const("You have none"), const("Popular now"))
+    assert why(unknown, {"favourite": told("Dates")}) == ["Popular now"] * 5
+    assert why(unknown, {"favourite": told("Dates")}, granted=()) != ["You have none"] * 5
 
 
 def test_sentences_without_a_visitor_in_them_need_none() -> None:
