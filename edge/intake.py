@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Annotated
 
 from msgspec import Meta
+from msgspec.structs import replace
 
 from contracts.codec import Contract, convert
 from contracts.decision import DecisionRequest
@@ -22,7 +23,7 @@ from edge.activation import Live
 from edge.caller import Caller
 from edge.node import Node
 from edge.pages import PageAsk
-from edge.visits import exposed, folded, has_seen, permitted
+from edge.visits import caps_of, exposed, folded, has_seen, permitted
 from engine.assign import assign
 from engine.folds import FoldEvent
 from engine.snapshot import Table
@@ -60,7 +61,7 @@ async def take(node: Node, live: Live, caller: Caller, events: tuple[object, ...
     state = caller.state
     specs = permitted(live.loaded, caller.granted)
     stored: list[StoredEvent] = []
-    for event in valid:
+    for event in (_named(live, event) for event in valid):
         if caller.units and has_seen(state, event.id):
             continue
         tables = list(_tables_with(live, event))
@@ -68,7 +69,7 @@ async def take(node: Node, live: Live, caller: Caller, events: tuple[object, ...
         stored.append(entry)
         if caller.units:
             state = folded(state, event.id, _fold_event(entry, tables, specs), specs)
-            state = exposed(state, _caps_of(live, event), entry.seen, caller.now)
+            state = exposed(state, _counted(live, caller, event), entry.seen, caller.now)
     if stored:
         await node.spool.store(stored)
     _count(node, stored, len(valid) - len(stored), len(refused))
@@ -86,6 +87,12 @@ def _checked(events: tuple[object, ...]) -> tuple[list[Event], list[Refusal]]:
         except ContractError as error:
             refused.append(Refusal(path=f"$.events[{index}]{error.path[1:]}", detail=error.message))
     return valid, refused
+
+
+def _named(live: Live, event: Event) -> Event:
+    """The event with its slot, where it names its decision alone."""
+    slot = (event.decision_id or "").rpartition(".")[2]
+    return replace(event, slot=slot) if event.slot is None and slot in live.loaded.slots else event
 
 
 def _check_numbers(event: Event) -> None:
@@ -144,8 +151,12 @@ def _seen(node: Node, live: Live, caller: Caller, event: Event) -> tuple[str, ..
     A page that says nothing leaves it to the node that decided, while that remembers; None: nobody knows. Held-out
     visitors saw nothing, whatever the page says. Who lies about it moves their own counters and no one else's.
     """
+    if event.type != EXPOSURE or not caller.units:
+        return ()
     slot = live.loaded.slots.get(event.slot or "")
-    if event.type != EXPOSURE or slot is None or not slot.spec.caps or not caller.units:
+    if slot is None:
+        return None
+    if not _counted(live, caller, event):
         return ()
     stub = DecisionRequest(request_id="", now=caller.now, slots=(slot.spec.name,), units=caller.units, qa=caller.qa)
     if assign(live.loaded, stub).held_out:
@@ -158,9 +169,10 @@ def _seen(node: Node, live: Live, caller: Caller, event: Event) -> tuple[str, ..
     return None if found is None else found[1].answer
 
 
-def _caps_of(live: Live, event: Event) -> tuple[AnyCap, ...]:
+def _counted(live: Live, caller: Caller, event: Event) -> tuple[AnyCap, ...]:
+    """The caps that an event counts for."""
     slot = live.loaded.slots.get(event.slot or "")
-    return () if slot is None or event.type != EXPOSURE else slot.spec.caps
+    return () if slot is None or event.type != EXPOSURE else caps_of(slot, caller.granted)
 
 
 def _count(node: Node, stored: list[StoredEvent], repeated: int, refused: int) -> None:

@@ -20,7 +20,7 @@ from edge.deadline import Arrival, Deadline, decide_in_time
 from edge.node import Node
 from edge.recording import record_of
 from edge.visitor_features import known_visitors
-from edge.visits import exposures, permitted
+from edge.visits import caps_of, exposures, permitted
 from edge.wire import UnknownNameError
 from engine import folds
 
@@ -127,6 +127,7 @@ def _read(text: str, kind: ValueType | None, path: str) -> Value:
 def _request(node: Node, live: Live, caller: Caller, ask: PageAsk) -> DecisionRequest:
     slots = _slots(live, ask)
     specs = permitted(live.loaded, caller.granted) if caller.units else ()
+    limits = _caps(live, slots, caller.granted) if caller.units else ()
     return DecisionRequest(
         request_id=secrets.token_hex(_REQUEST_ID_BYTES),
         now=caller.now,
@@ -140,7 +141,7 @@ def _request(node: Node, live: Live, caller: Caller, ask: PageAsk) -> DecisionRe
         qa=caller.qa,
         is_feed_stale=node.is_feed_stale(),
         visitor_state=folds.read(specs, caller.state.folds, caller.now),
-        exposures=exposures(caller.state, _caps(live, slots), caller.now),
+        exposures=exposures(caller.state, limits, caller.now),
         context=_context(live, ask.context, caller.granted),
     )
 
@@ -181,8 +182,8 @@ def _conformed(spec: FeatureSpec, value: Value, path: str) -> Value:
     return conformed
 
 
-def _caps(live: Live, slots: Iterable[str]) -> Iterable[AnyCap]:
-    return (cap for name in slots for cap in live.loaded.slots[name].spec.caps)
+def _caps(live: Live, slots: Iterable[str], granted: Collection[str]) -> Iterable[AnyCap]:
+    return (cap for name in slots for cap in caps_of(live.loaded.slots[name], granted))
 
 
 def _slot_answer(decision: Decision) -> SlotAnswer:

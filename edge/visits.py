@@ -14,7 +14,7 @@ from contracts.visitor_state import Consent, VisitorState
 from engine import caps, folds
 from engine.folds import FoldEvent
 from engine.hashing import content_digest, event_hash
-from engine.loaded import LoadedBundle
+from engine.loaded import LoadedBundle, LoadedSlot
 
 IDLE_US = 30 * 60 * 1_000_000
 MAX_RECENT = 40
@@ -43,15 +43,26 @@ def resumed(state: VisitorState, now: int, loaded: LoadedBundle) -> VisitorState
 
 
 def chosen(state: VisitorState, consent: Consent, loaded: LoadedBundle) -> VisitorState:
-    """The state after a choice: without a grant the choice alone is left, and folds of withdrawn purposes go."""
+    """The state after a choice: without a grant the choice alone is left; what withdrawn purposes had counted goes."""
     if consent.is_opted_out or not consent.granted:
         return VisitorState(consent=consent)
-    return replace(state, consent=consent, folds=_granted_folds(state.folds, permitted(loaded, consent.granted)))
+    names = {cap.name for slot in loaded.slots.values() for cap in caps_of(slot, consent.granted)}
+    return replace(
+        state,
+        consent=consent,
+        folds=_granted_folds(state.folds, permitted(loaded, consent.granted)),
+        caps={name: counts for name, counts in state.caps.items() if name in names},
+    )
 
 
 def permitted(loaded: LoadedBundle, granted: Collection[str]) -> tuple[FeatureSpec, ...]:
     """The folds of visitor state whose purpose was granted."""
     return tuple(spec for spec in loaded.state_features if spec.purpose is None or spec.purpose in granted)
+
+
+def caps_of(slot: LoadedSlot, granted: Collection[str]) -> tuple[AnyCap, ...]:
+    """The caps of a slot that are read and counted: those of a slot whose purposes were all granted."""
+    return slot.spec.caps if all(purpose in granted for purpose in slot.spec.purposes) else ()
 
 
 def has_seen(state: VisitorState, event_id: str) -> bool:

@@ -68,6 +68,7 @@ class Cell:
     features_read: str
     state_read: str
     context_read: str
+    caps_read: str
     cookie_set: str
     ids_in_records: str
     ids_in_events: str
@@ -84,6 +85,7 @@ HEADINGS = {
     "features_read": "features of the feed read",
     "state_read": "visitor state read",
     "context_read": "context of a purpose read",
+    "caps_read": "exposures counted and read",
     "cookie_set": "cookie set",
     "ids_in_records": "ids in records",
     "ids_in_events": "ids in events",
@@ -147,6 +149,7 @@ class Browser:
         done = [
             event(f"cart {self.number}", "add_to_cart", item="t-02"),
             event(f"seen {self.number}", "exposure", slot="hero", item="classic"),
+            event(f"met {self.number}", "exposure", slot="for-you", items=["t-01"]),
         ]
         cookies.append(await self.post("events", {"events": done, "decide": ask}, headers))
         record = self.node.remembered()[-1]
@@ -155,9 +158,14 @@ class Browser:
     async def past(self) -> None:
         """Everything was granted once, and used."""
         await self.post("consent", {"granted": list(ALL)}, {})
-        done = [event(f"past {self.number}", "add_to_cart", item="t-01"), event(f"search {self.number}", "search")]
+        done = [
+            event(f"past {self.number}", "add_to_cart", item="t-01"),
+            event(f"search {self.number}", "search"),
+            event(f"met before {self.number}", "exposure", slot="for-you", items=["t-01"]),
+        ]
         await self.post("events", {"events": done}, {})
         state = self.state()
+        assert state.caps, "exposures were counted"
         units = (state.visitor, f"{state.visitor}/{state.visit}")
         self.identities = {state.visitor, *map(self.node.node.pseudonym, units)}
         self.edge.origin.feeds("visitor", self.node.node.pseudonym(state.visitor), **VALUES)
@@ -202,12 +210,15 @@ class Browser:
         ids = [each.visitor for each in events if each.visitor is not None]
         has_ids = bool(request.units) or any(identity.encode() in on_disk for identity in self.identities)
         slots = {each.slot: each for each in record.result.decisions}
+        if "visitor" in cookies:
+            assert self.state().caps.keys() == request.exposures.keys(), "what may not be read is not kept"
         found = Cell(
             choice=choice,
             signals=signals,
             features_read=listed(readable(record, "visitor", record.visitor)) if asked.asked else "-",
             state_read=listed(readable(record, "visitor_state", request.visitor_state)),
             context_read=listed(personal.intersection(readable(record, "request", request.context))),
+            caps_read=listed(request.exposures),
             cookie_set=listed(set(cookies) - {"-"}),
             ids_in_records="pseudonyms" if has_ids else "-",
             ids_in_events="pseudonym" if ids else "-",

@@ -70,6 +70,7 @@ def test_nothing_is_read_beyond_the_grant(cells: list[Cell]) -> None:
         assert cell.features_read == names(*(FEATURES[each] for each in purposes)), cell
         assert cell.state_read == names(*(STATE[each] for each in purposes)), cell
         assert cell.context_read == ("zip" if "statistics" in purposes else "-"), cell
+        assert cell.caps_read == ("for-you-daily" if set(ALL) <= set(purposes) else "-"), cell
 
 
 def test_without_a_grant_the_cookie_holds_the_choice_alone(cells: list[Cell]) -> None:

@@ -47,14 +47,15 @@ class Answer(NamedTuple):
 
 
 def says_the_decision(slot: str, answer: Answer) -> Json:
-    """The exposure of a page that names the decision alone."""
-    return event(answer.decision_id, "exposure", slot=slot, decision_id=answer.decision_id)
+    """The exposure of a page that names the decision alone: its id tells the slot."""
+    assert answer.decision_id.endswith(f".{slot}")
+    return event(answer.decision_id, "exposure", decision_id=answer.decision_id)
 
 
 def says_what_was_shown(slot: str, answer: Answer) -> Json:
     """The exposure as `edgewise.js` reports it: what counts must not depend on who decided."""
     one = {"item": answer.answer[0]} if len(answer.answer) == 1 else {}
-    return {**says_the_decision(slot, answer), **one, "items": answer.answer}
+    return {**says_the_decision(slot, answer), **one, "slot": slot, "items": answer.answer}
 
 
 class FoldingOrigin(SimulatedOrigin):

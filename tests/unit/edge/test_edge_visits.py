@@ -79,6 +79,13 @@ def test_folds_of_a_withdrawn_purpose_go(loaded: LoadedBundle) -> None:
     assert chosen(carted(STATE, loaded), GRANT, loaded).folds == carted(STATE, loaded).folds
 
 
+def test_counters_of_slots_that_are_no_longer_granted_go(loaded: LoadedBundle) -> None:
+    counts = {"t-01": CapCount(count=2, since=NOW)}
+    met = replace(carted(STATE, loaded), caps={"for-you-daily": counts, "of another bundle": counts})
+    assert chosen(met, GRANT, loaded).caps == {"for-you-daily": counts}
+    assert chosen(met, Consent(granted=("another purpose",), is_chosen=True), loaded).caps == {}
+
+
 def test_only_granted_purposes_fold(loaded: LoadedBundle) -> None:
     assert permitted(loaded, ()) == ()
     assert {spec.name for spec in permitted(loaded, ("personalisation",))} == {"cart_items", "viewed_kinds"}
