@@ -1,16 +1,17 @@
 """What a page's decision leaves behind: one record, with all that a replay needs and nothing that may not be kept.
 
 Values that were not granted are left out, for no rule could read them. Sensitive features are masked, whatever their
-root; a record with masked values says so and is not replayable.
+root, and so is what a slot made of them: payload, offer id, why text, messages that quote them. A record with masked
+values says so and is not replayable.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TypeVar
 
 from msgspec.structs import replace
 
-from contracts.decision import DecisionRequest
-from contracts.features import FeatureValue, Root
+from contracts.decision import Decision, DecisionRequest, Decisions, RankedItem, Tier, Trace
+from contracts.features import FeatureValue, Root, Value
 from contracts.record import RECORD_FORMAT, DecisionRecord
 from edge.activation import Live
 from edge.deadline import Timely
@@ -37,7 +38,7 @@ def record_of(node: Node, live: Live, timely: Timely) -> DecisionRecord:
         visitor=_unmasked(Root.VISITOR, values, masked),
         cursor=live.snapshot.cursor,
         controls=node.controls.current,
-        result=timely.decisions,
+        result=_untold(live, timely.decisions, masked, _quoted(masked, request, values)),
         catalog=live.loaded.catalog_digests,
         masked=(*masked, *(("result",) if timely.is_plain else ())),
     )
@@ -52,6 +53,42 @@ def _masked(live: Live, request: DecisionRequest, values: Mapping[str, FeatureVa
     }
     sensitive = [spec for spec in live.loaded.schema.features if spec.is_sensitive]
     return sorted(f"{spec.root}.{spec.name}" for spec in sensitive if spec.name in told[spec.root])
+
+
+def _untold(live: Live, result: Decisions, masked: Collection[str], quoted: Collection[str]) -> Decisions:
+    """The result without what tells a masked value: the answers stay."""
+    if not masked:
+        return result
+    decisions = tuple([_silent(live, made, masked) for made in result.decisions])
+    traces = tuple([_unquoted(trace, quoted) for trace in result.traces])
+    return replace(result, decisions=decisions, traces=traces)
+
+
+def _silent(live: Live, made: Decision, masked: Collection[str]) -> Decision:
+    if made.tier is Tier.PLAIN or live.loaded.slots[made.slot].tells_sensitive.isdisjoint(masked):
+        return made
+    items = tuple([RankedItem(item.id, {}) for item in made.items])
+    return replace(made, props={}, items=items, offer_id=None, why=None)
+
+
+def _unquoted(trace: Trace, quoted: Collection[str]) -> Trace:
+    is_quoting = any(text in trace.problem for text in quoted)
+    return replace(trace, problem="masked: the message quotes a sensitive value") if is_quoting else trace
+
+
+def _quoted(masked: Collection[str], request: DecisionRequest, values: Mapping[str, FeatureValue]) -> set[str]:
+    """The texts by which a message could quote masked values."""
+    held = {
+        **{f"{Root.REQUEST}.{name}": value for name, value in request.context.items()},
+        **{f"{Root.VISITOR}.{name}": known.value for name, known in values.items()},
+        **{f"{Root.VISITOR_STATE}.{name}": value for name, value in request.visitor_state.items()},
+    }
+    return {str(each) for name in masked for each in _each(held[name])} - {""}
+
+
+def _each(value: Value | None) -> Iterable[object]:
+    """A value itself; of a list or map the strings in it."""
+    return value if isinstance(value, tuple | dict) else (value,)
 
 
 def _unmasked(root: Root, values: Mapping[str, T], masked: Collection[str]) -> dict[str, T]:

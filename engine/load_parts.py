@@ -1,6 +1,6 @@
 """What slots draw on while a bundle is loaded: its sections by name, rules planned on demand. Part of `engine.load`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -95,6 +95,13 @@ class Parts:
     def why(self, name: str, table: str) -> RequestProgram:
         """A slot's why text: a sentence only where what it names was really read."""
         return plan_why(self.rule(name, Form.REQUEST, TEXT), self.schema, self.specs[table])
+
+    def sensitive(self, names: Iterable[str | None]) -> frozenset[str]:
+        """The sensitive features that rules read, as `root.name`."""
+        nodes = [node for name in names if name is not None for node in self.rules.rules[name].nodes]
+        read = {(node.root, node.field) for node in nodes if isinstance(node, Read | Has)}
+        marked = [spec for spec in self.schema.features if spec.is_sensitive and (spec.root, spec.name) in read]
+        return frozenset(f"{spec.root}.{spec.name}" for spec in marked)
 
     def reads(self, name: str) -> tuple[tuple[Root, str], ...]:
         """What a rule reads, by root and field."""

@@ -95,6 +95,7 @@ def _slot(parts: Parts, spec: SlotSpec, rights: Mapping[str, bool | str]) -> Loa
         payload=tuple(_field(parts, table, name, spec.payload[name]) for name in spec.payload),
         offer=None if spec.offer is None else parts.request(spec.offer, table, TEXT),
         why=None if spec.why is None else parts.why(spec.why, table),
+        tells_sensitive=parts.sensitive([*(field.rule for field in spec.payload.values()), spec.offer, spec.why]),
         fallback=_fallback(parts, spec),
     )
 

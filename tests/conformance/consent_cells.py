@@ -19,7 +19,8 @@ from contracts.bundle import Bundle
 from contracts.experiments import ExperimentSpec
 from contracts.features import FeatureSchema, FeatureSpec, FeatureValue, FoldSpec, Root, ValueType
 from contracts.record import DecisionRecord
-from contracts.slots import SlotSet
+from contracts.rule_ir import Form, Place, Read, Rule, RuleIR
+from contracts.slots import PayloadField, SlotSet
 from contracts.visitor_state import VisitorState
 from edge.activation import Live
 from edge.spool import Kind
@@ -55,6 +56,17 @@ EXTRA = (
     ),
 )
 ZIP = "10115"
+TELLS_ZIP = Rule(
+    name="tells_zip",
+    form=Form.REQUEST,
+    type="string",
+    place=Place(file="test", line=1, column=1),
+    nodes=(Read(type="string", root=Root.REQUEST, field="zip"),),
+)
+CHANGES: dict[str, dict[str, object]] = {
+    "for-you": {"purposes": ALL},
+    "delivery": {"payload": {"to": PayloadField(type=ValueType.STRING, rule=TELLS_ZIP.name)}},
+}
 SHOWN = ("hero", "for-you", "delivery")
 VALUES = {"affinity": {"green": 1.0}, "orders": 4, "segment": "loyal", "income": 50_000}
 
@@ -98,11 +110,15 @@ HEADINGS = {
 
 
 def bundle_of(tea: Bundle) -> Bundle:
-    """The tea shop with a second purpose, features for it and a shelf that needs both; nobody is held out."""
+    """The tea shop with a second purpose, features for it, a shelf that needs both, a ZIP code that is shown; nobody is
+    held out.
+    """
     schema = tea.read("schema", FeatureSchema)
     features = (*schema.features, *EXTRA)
     shop = tea.read("slots", SlotSet)
-    slots = tuple(replace(slot, purposes=ALL) if slot.name == "for-you" else slot for slot in shop.slots)
+    rules = tea.read("rules", RuleIR)
+    slots = tuple(replace(slot, **CHANGES.get(slot.name, {})) for slot in shop.slots)
+    tea = with_section(tea, "rules", replace(rules, rules={**rules.rules, TELLS_ZIP.name: TELLS_ZIP}))
     bundle = with_section(tea, "schema", replace(schema, purposes=ALL, features=features))
     bundle = with_section(bundle, "slots", replace(shop, slots=slots))
     return with_section(bundle, "experiments", replace(tea.read("experiments", ExperimentSpec), holdouts=()))
@@ -135,6 +151,7 @@ class Browser:
         self.number = number
         self.client = httpx.AsyncClient(transport=node.client._transport, base_url="https://edge")
         self.identities: set[str] = set()
+        self.said: dict[str, dict[str, dict[str, dict[str, object]]]] = {}
 
     async def cell(self, choice: str, signals: str) -> Cell:
         headers = SIGNALS[signals]
@@ -184,6 +201,7 @@ class Browser:
         """Sends, and says what the answer put into the cookie."""
         answer = await self.client.post(f"/v1/{path}", json=body, headers=headers)
         assert answer.status_code == 200, answer.text
+        self.said = answer.json()
         if "set-cookie" not in answer.headers:
             return "-"
         state = self.state()
@@ -201,6 +219,9 @@ class Browser:
     ) -> Cell:
         on_disk = await self.on_disk()
         assert ZIP.encode() not in on_disk, "sensitive: no byte of it is written down"
+        is_told = "request.zip" in record.masked
+        told = self.said["slots"]["delivery"]["props"].get("to", "")
+        assert told == (ZIP if is_told else ""), "and yet the page shows it"
         self.identities |= {self.state().visitor} - {""}
         await self.node.spooled(Kind.RECORD, 2)
         await self.node.turns("uplink")

@@ -85,7 +85,9 @@ def slot_of(case: Case, policy: LoadedPolicy, shadow_policy: LoadedPolicy | None
     lists: dict[str, tuple[()]] = dict.fromkeys(
         ("generators", "guards", "guard_reads", "caps", "other_models", "terms", "boosts", "payload"), ()
     )
-    return LoadedSlot(spec, KINDS["ranking"], policy, shadow_policy, reads_scores=False, **rules, **lists)  # type: ignore[arg-type]
+    return LoadedSlot(
+        spec, KINDS["ranking"], policy, shadow_policy, reads_scores=False, tells_sensitive=frozenset(), **rules, **lists
+    )  # type: ignore[arg-type]
 
 
 def ranked_of(case: Case) -> Ranked:

@@ -3,18 +3,22 @@
 from collections.abc import Callable
 
 import pytest
-from simulator import SimulatedEdge, play
+from msgspec.structs import replace
+from simulator import SimulatedEdge, play, with_section
 
 import edge.deadline as deadline
 from contracts.bundle import Bundle
+from contracts.codec import encode
 from contracts.controls import Controls
-from contracts.decision import Cause, DecisionRequest, Decisions, Tier
-from contracts.features import FeatureValue
+from contracts.decision import Cause, DecisionRequest, Decisions, Tier, Trace
+from contracts.features import FeatureSchema, FeatureSpec, FeatureValue, Root, ValueType
 from contracts.record import DecisionRecord, Recording
+from contracts.rule_ir import Form, Place, Read, Rule, RuleIR
+from contracts.slots import PayloadField, SlotSet
 from deploy.replays.counterfactual import Counterfactual
 from deploy.replays.replayer import Verdict, replay
 from edge.activation import Live
-from edge.recording import _granted_values
+from edge.recording import _granted_values, _untold
 from edge.spool import Kind
 from engine.decide import decide
 from engine.load import load
@@ -39,6 +43,51 @@ def test_records_hold_of_the_visitor_only_what_was_granted(loaded: LoadedBundle)
     )
     assert _granted_values(live, request) == {}
     assert _granted_values(live, granted).keys() == {"affinity"}
+
+
+def sensitive(tea: Bundle) -> Bundle:
+    """The tea shop with a sensitive ZIP code, which its shelf names in payload and why text."""
+    place = Place(file="test", line=1, column=1)
+    zip_code = FeatureSpec(name="zip", root=Root.REQUEST, type=ValueType.STRING, is_sensitive=True, default="")
+    near = Rule(
+        name="near", form=Form.REQUEST, type="string", place=place, nodes=(Read("string", Root.REQUEST, "zip"),)
+    )
+    schema, rules, shop = tea.read("schema", FeatureSchema), tea.read("rules", RuleIR), tea.read("slots", SlotSet)
+    payload = {"near": PayloadField(type=ValueType.STRING, rule="near")}
+    slots = tuple(
+        replace(each, purposes=(), payload={**each.payload, **payload}, why="near", offer="near") for each in shop.slots
+    )
+    tea = with_section(tea, "schema", replace(schema, features=(*schema.features, zip_code)))
+    return with_section(
+        with_section(tea, "rules", replace(rules, rules={**rules.rules, "near": near})),
+        "slots",
+        replace(shop, slots=slots),
+    )
+
+
+def test_what_a_slot_made_of_a_sensitive_value_is_in_no_record(tea_bundle: Bundle) -> None:
+    live = live_of(load(sensitive(tea_bundle)))
+    asked = {"slots": ("for-you", "delivery"), "granted": ("personalisation",), "context": {"zip": "94107"}}
+    request = DecisionRequest(request_id="r", now=NOW, **asked)  # type: ignore[arg-type]
+    made = decide(live.loaded, request, live.snapshot, Controls(), lambda _slot, _stage: False)
+    assert [each.props.get("near") or each.items[0].props["near"] for each in made.decisions] == ["94107"] * 2
+    untold = _untold(live, made, ["request.zip"], {"94107"})
+    assert b"94107" not in encode(untold)
+    assert [each.answer for each in untold.decisions] == [each.answer for each in made.decisions]
+    assert [item.id for item in untold.decisions[0].items] == list(made.decisions[0].answer)
+    assert _untold(live, made, [], ()) is made
+    assert _untold(live, made, ["visitor.income"], ()) == made, "another one's masking takes nothing away"
+
+
+def test_messages_do_not_quote_sensitive_values(loaded: LoadedBundle) -> None:
+    traces = (Trace(slot="hero", problem="the map has no key '94107'"), Trace(slot="delivery", problem="no model"))
+    made = Decisions(decisions=(), traces=traces)
+    told = [trace.problem for trace in _untold(live_of(loaded), made, ["request.zip"], {"94107"}).traces]
+    assert told == ["masked: the message quotes a sensitive value", "no model"]
+
+
+def live_of(loaded: LoadedBundle) -> Live:
+    return Live(loaded, loaded.snapshot)
 
 
 def failing(times: int) -> Callable[..., Decisions]:
