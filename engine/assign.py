@@ -3,6 +3,9 @@
 Every split is a hash (`engine.hashing`) of one unit: the profile's, where the feed told one, else the browser's own
 pseudonym. Without a unit there is no assignment. A verified QA token puts its own word in the place of chance, and
 nothing else does; such requests are excluded from measurement.
+
+Shares that grow lose nobody: of holdouts, of an experiment's range, of its first and its last arm, which lie side by
+side in declared order. For every arm of three or more no split can promise that which knows a hash and shares alone.
 """
 
 from collections.abc import Mapping

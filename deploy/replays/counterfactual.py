@@ -1,7 +1,8 @@
 """What another bundle would have decided on recorded requests: for whom it changes what, and at which stage.
 
 Each request is decided again with everything it had then, by the other bundle. Draws use the recorded seeds, so chance
-alone changes nothing. What the other bundle reads and the record does not hold reads as absent; the report names it.
+alone changes nothing. What the other bundle reads and the record does not hold reads as absent, and what it counts in
+another way as it was counted; the report names both.
 Requests with a QA token are left out: what they met is no shopper's.
 """
 
@@ -10,13 +11,15 @@ from collections.abc import Iterator, Mapping
 from msgspec.structs import replace
 
 from contracts.decision import Decision, DecisionRequest, Decisions
-from contracts.features import FeatureSchema, Root
+from contracts.features import FeatureSpec, Root
 from contracts.record import DecisionRecord, Recording
+from contracts.slots import AnyCap, Cap
 from deploy.replays.catalogs import Catalogs, MissingDeltaError
 from deploy.replays.replayer import decide_again, obstacle
 from deploy.replays.shifts import SHOWN_EXAMPLES, Example, Tally
 from engine.compare import Made, is_same_answer, parting, shown
 from engine.explain import why_not
+from engine.folds import fold_digest
 from engine.hashing import content_digest
 from engine.loaded import LoadedBundle
 from engine.snapshot import VISITOR
@@ -131,7 +134,7 @@ class Counterfactual:
         self.tally.tables |= {name for name in there if record.catalog.get(name) != there[name]}
         own = self._known.get(record.revision)
         if own is not None:
-            self.tally.unrecorded |= _features(self._other.schema) - _features(own.schema)
+            self.tally.unrecorded |= {name for name, _ in _counted(self._other).items() - _counted(own).items()}
 
 
 def _unmeasured(record: DecisionRecord) -> str:
@@ -155,8 +158,23 @@ def _example(number: int, was: Made, now: Made, stage: str, detail: str) -> Exam
     )
 
 
-def _features(schema: FeatureSchema) -> set[str]:
-    return {f"{spec.root}.{spec.name}" for spec in schema.features}
+def _counted(loaded: LoadedBundle) -> dict[str, str]:
+    """What a record holds values of, by name, with how they came about: features, their folds, counters of caps."""
+    features = {f"{spec.root}.{spec.name}": _fold(spec) for spec in loaded.schema.features}
+    return features | {
+        f"exposures.{cap.name}": f"{slot.name} {_counting(cap)}"
+        for slot in (each.spec for each in loaded.slots.values())
+        for cap in slot.caps
+    }
+
+
+def _fold(spec: FeatureSpec) -> str:
+    return "" if spec.fold is None else fold_digest(spec.fold)
+
+
+def _counting(cap: AnyCap) -> str:
+    """What decides how a cap's counters move; its limit does not."""
+    return str((cap.per, cap.window) if isinstance(cap, Cap) else (cap.per, cap.apart_s, cap.apart))
 
 
 def _tier(decision: Decision) -> str:

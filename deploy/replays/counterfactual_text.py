@@ -25,7 +25,7 @@ def _lines(told: CounterfactualReport) -> Iterator[str]:
     if told.tables:
         yield f"the catalog differs too: {', '.join(told.tables)}"
     if told.unrecorded:
-        yield f"not recorded, read as absent: {', '.join(told.unrecorded)}"
+        yield f"not recorded as the other bundle reads it: {', '.join(told.unrecorded)}"
 
 
 def _slot(name: str, slot: SlotShift) -> Iterator[str]:

@@ -48,8 +48,9 @@ class SlotShift(Contract, frozen=True):
 class CounterfactualReport(Contract, frozen=True):
     """What would have changed, for whom. `groups` are visitors by context, arm and consent; `skipped` by reason.
 
-    `unrecorded` names features that the other bundle reads and that the records' own bundles did not declare;
-    `tables` the candidate tables whose contents differ. `records` were compared; both count from the recording.
+    `unrecorded` names what the other bundle reads and the records' own bundles did not declare, or counted otherwise:
+    features, folds, counters of caps (`exposures.NAME`). `tables` are the candidate tables whose contents differ.
+    `records` were compared.
     """
 
     revision: str

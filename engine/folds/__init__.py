@@ -14,13 +14,16 @@ from engine.folds.count_by_key import COUNT_BY_KEY
 from engine.folds.exposures import EXPOSURES
 from engine.folds.fold import Fold, FoldEvent
 from engine.folds.last_n import LAST_N
+from engine.folds.latest_by_key import LATEST_BY_KEY
 from engine.folds.recency import RECENCY
 from engine.folds.sum import SUM
 from engine.hashing import content_digest
 
 __all__ = ["FOLDS", "Fold", "FoldEvent", "advance", "begin_visit", "events_of", "fold_digest", "read"]
 
-FOLDS: dict[str, Fold] = {fold.name: fold for fold in (COUNT, SUM, LAST_N, COUNT_BY_KEY, RECENCY, EXPOSURES)}
+FOLDS: dict[str, Fold] = {
+    fold.name: fold for fold in (COUNT, SUM, LAST_N, COUNT_BY_KEY, LATEST_BY_KEY, RECENCY, EXPOSURES)
+}
 _DIGEST_DIGITS = 16
 
 

@@ -293,7 +293,9 @@ _TAIL = """
   browser is one, too: a test that wants a full shop names another User-Agent.
 - A cookie from before stays in the browser under Sec-GPC, unread but for the choice, and is not renewed.
 - Ids are keyed pseudonyms. `decision_id`, event ids and request ids are random and name no visitor.
-- Sensitive features (here `zip`, `income`, `searched`) are never written down; the record names them as masked.
+- Sensitive features (here `zip`, `income`, `searched`) are never written down, nor is what a slot made of them (here
+  `delivery` shows `zip`); the record names them as masked.
+- Exposures are counted for a slot's caps once all of its purposes are granted. Withdrawn, their counters go.
 - A propensity is the probability of an answer and says nothing of who got it.
 """
 

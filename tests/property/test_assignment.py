@@ -17,6 +17,7 @@ UNITS = [f"unit {n}" for n in range(300)]
 MANY = [f"unit {n}" for n in range(6000)]
 HALVES = (Arm(name="control", share=0.5), Arm(name="treatment", share=0.5, policy=GREEDY))
 SHARES = st.floats(0.0, 1.0)
+HALF = st.floats(0.01, 0.49)
 NAMES = st.text("abcxyz-/0", min_size=1, max_size=6)
 quick = settings(deadline=None, max_examples=60)
 
@@ -68,6 +69,22 @@ def test_who_is_in_the_arm_that_grows_stays_in_it(shares: list[float], is_first:
     for unit in UNITS:
         if of(small, unit).arms["x"] == "grown":
             assert of(large, unit).arms["x"] == "grown"
+
+
+@quick
+@given(firsts=st.tuples(HALF, HALF), lasts=st.tuples(HALF, HALF))
+def test_of_three_arms_both_outer_ones_keep_theirs_while_they_grow(
+    firsts: tuple[float, float], lasts: tuple[float, float]
+) -> None:
+    def arms(first: float, last: float) -> tuple[Arm, ...]:
+        control = Arm(name="control", share=1.0 - first - last)
+        return (Arm(name="first", share=first, policy=GREEDY), control, Arm(name="last", share=last, policy=GREEDY))
+
+    ramps = zip(sorted(firsts), sorted(lasts), strict=True)
+    small, large = (shop(experiment(0.0, 1.0, arms(first, last))) for first, last in ramps)
+    for unit in UNITS:
+        before, after = of(small, unit).arms["x"], of(large, unit).arms["x"]
+        assert before in (after, "control")
 
 
 @quick

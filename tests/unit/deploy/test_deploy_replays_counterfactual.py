@@ -10,6 +10,7 @@ from contracts.bundle import Bundle
 from contracts.decision import Override
 from contracts.features import FeatureSpec, Root, ValueType
 from contracts.record import DecisionRecord
+from contracts.slots import Cap, CapWindow
 from deploy.replays.counterfactual import QA, Counterfactual
 from deploy.replays.counterfactual_text import counterfactual_text
 from deploy.replays.jobs import merged
@@ -124,7 +125,24 @@ def test_what_was_not_recorded_is_named(loaded: LoadedBundle, records: list[Deci
     assert (report.unrecorded, report.tables) == (("visitor.mood",), ("teas",))
     text = counterfactual_text(report)
     assert "the catalog differs too: teas" in text
-    assert "not recorded, read as absent: visitor.mood" in text
+    assert "not recorded as the other bundle reads it: visitor.mood" in text
+
+
+def test_what_was_counted_otherwise_is_named(loaded: LoadedBundle, records: list[DecisionRecord]) -> None:
+    (cap,) = loaded.slots["for-you"].spec.caps
+    assert isinstance(cap, Cap)
+    for changes, named in (
+        ({"limit": 1}, ()),
+        ({"window": CapWindow.WEEK}, ("exposures.for-you-daily",)),
+        ({"name": "weekly"}, ("exposures.weekly",)),
+    ):
+        spec = replace(loaded.slots["for-you"].spec, caps=(replace(cap, **changes),))
+        assert told(changed(loaded, "for-you", spec=spec), loaded, *records).unrecorded == named
+    folded = [spec for spec in loaded.schema.features if spec.fold is not None]
+    refolded = replace(folded[0], fold=replace(folded[0].fold, limit=3))
+    features = tuple(refolded if spec is folded[0] else spec for spec in loaded.schema.features)
+    other = replaced(loaded, revision="other", schema=replace(loaded.schema, features=features))
+    assert told(other, loaded, *records).unrecorded == (f"{refolded.root}.{refolded.name}",)
 
 
 def test_groups_say_for_whom(loaded: LoadedBundle) -> None:

@@ -75,6 +75,17 @@ def test_count_by_key_drops_the_longest_untouched_key() -> None:
     assert after(weighed, event("a", x=1e308), event("a", x=1e308)) == {}
 
 
+def test_latest_by_key_is_when_each_key_was_met_last() -> None:
+    latest = spec("latest_by_key", ValueType.NUMBERS, key="item", limit=2, undone_by="out", emptied_by="paid")
+    day = NOW / 86_400e6
+    assert after(latest) == {}
+    assert after(latest, event("a"), event("b", at_s=86_400), event()) == {"a": day, "b": day + 1.0}
+    assert after(latest, event("a", at_s=86_400), event("a")) == {"a": day + 1.0}, "events may come late"
+    assert after(latest, *map(event, ["a", "b", "a", "c"])) == {"a": day, "c": day}
+    assert after(latest, event("a"), event("b"), replace(event("a"), type="out")) == {"b": day}
+    assert after(latest, event("a"), replace(event(), type="paid")) == {}
+
+
 def test_recency_is_seconds_since_the_latest_event() -> None:
     recency = spec("recency", ValueType.DOUBLE)
     assert after(recency, event(at_s=5), event(at_s=2), at_s=65) == 60.0
