@@ -5,7 +5,7 @@ from contracts.controls import Controls
 from contracts.decision import DecisionRequest, Decisions
 from contracts.features import Cursor, FeatureDelta, FeatureValue
 
-RECORD_FORMAT = 3
+RECORD_FORMAT = 4
 
 
 class DecisionRecord(Contract, frozen=True):
@@ -16,8 +16,8 @@ class DecisionRecord(Contract, frozen=True):
     `visitor.birthday`: a record with any is not replayable and says so. `fingerprint` names engine and machine.
     `dropped_before` counts the records that the node dropped, for want of room, since the one it kept last.
 
-    `format_version` is `RECORD_FORMAT`, raised whenever the same decision would be recorded otherwise (3: draws that
-    leave nothing to chance have no u).
+    `format_version` is `RECORD_FORMAT`, raised whenever the same decision would be recorded otherwise (4: a why
+    text that fails costs no tier, pins hold in precomputed answers, sensitive values leave results, too).
 
     `input_digest` is SHA-256 over the canonical bytes of all that a replay reads: everything here but the result, and
     where time ran out in it. `result_digest` is the same over `result`. Both are empty until `engine.records` seals it.

@@ -151,12 +151,8 @@ def _seen(node: Node, live: Live, caller: Caller, event: Event) -> tuple[str, ..
     A page that says nothing leaves it to the node that decided, while that remembers; None: nobody knows. Held-out
     visitors saw nothing, whatever the page says. Who lies about it moves their own counters and no one else's.
     """
-    if event.type != EXPOSURE or not caller.units:
-        return ()
     slot = live.loaded.slots.get(event.slot or "")
-    if slot is None:
-        return None
-    if not _counted(live, caller, event):
+    if slot is None or not caller.units or not _counted(live, caller, event):
         return ()
     stub = DecisionRequest(request_id="", now=caller.now, slots=(slot.spec.name,), units=caller.units, qa=caller.qa)
     if assign(live.loaded, stub).held_out:

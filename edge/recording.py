@@ -1,21 +1,24 @@
 """What a page's decision leaves behind: one record, with all that a replay needs and nothing that may not be kept.
 
 Values that were not granted are left out, for no rule could read them. Sensitive features are masked, whatever their
-root, and so is what a slot made of them: payload, offer id, why text, messages that quote them. A record with masked
-values says so and is not replayable.
+root, and so is what a slot made of them: payload, offer id, why text, scores, messages that may quote them. A record
+with masked values says so and is not replayable.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import TypeVar
 
 from msgspec.structs import replace
 
 from contracts.decision import Decision, DecisionRequest, Decisions, RankedItem, Tier, Trace
-from contracts.features import FeatureValue, Root, Value
+from contracts.features import FeatureValue, Root
 from contracts.record import RECORD_FORMAT, DecisionRecord
 from edge.activation import Live
 from edge.deadline import Timely
 from edge.node import Node
+from edge.visits import caps_of
+from engine.caps import synced_feature
+from engine.loaded import LoadedSlot
 
 T = TypeVar("T")
 
@@ -38,7 +41,7 @@ def record_of(node: Node, live: Live, timely: Timely) -> DecisionRecord:
         visitor=_unmasked(Root.VISITOR, values, masked),
         cursor=live.snapshot.cursor,
         controls=node.controls.current,
-        result=_untold(live, timely.decisions, masked, _quoted(masked, request, values)),
+        result=_untold(live, timely.decisions, masked),
         catalog=live.loaded.catalog_digests,
         masked=(*masked, *(("result",) if timely.is_plain else ())),
     )
@@ -55,40 +58,28 @@ def _masked(live: Live, request: DecisionRequest, values: Mapping[str, FeatureVa
     return sorted(f"{spec.root}.{spec.name}" for spec in sensitive if spec.name in told[spec.root])
 
 
-def _untold(live: Live, result: Decisions, masked: Collection[str], quoted: Collection[str]) -> Decisions:
-    """The result without what tells a masked value: the answers stay."""
+def _untold(live: Live, result: Decisions, masked: Collection[str]) -> Decisions:
+    """The result without what tells a masked value; answers, tiers, causes and propensities stay."""
     if not masked:
         return result
-    decisions = tuple([_silent(live, made, masked) for made in result.decisions])
-    traces = tuple([_unquoted(trace, quoted) for trace in result.traces])
+    decisions = tuple([_unshown(live.loaded.slots[made.slot], made, masked) for made in result.decisions])
+    traces = tuple([_unscored(live.loaded.slots[trace.slot], trace, masked) for trace in result.traces])
     return replace(result, decisions=decisions, traces=traces)
 
 
-def _silent(live: Live, made: Decision, masked: Collection[str]) -> Decision:
-    if made.tier is Tier.PLAIN or live.loaded.slots[made.slot].tells_sensitive.isdisjoint(masked):
+def _unshown(slot: LoadedSlot, made: Decision, masked: Collection[str]) -> Decision:
+    if made.tier is Tier.PLAIN or slot.shows_sensitive.isdisjoint(masked):
         return made
     items = tuple([RankedItem(item.id, {}) for item in made.items])
     return replace(made, props={}, items=items, offer_id=None, why=None)
 
 
-def _unquoted(trace: Trace, quoted: Collection[str]) -> Trace:
-    is_quoting = any(text in trace.problem for text in quoted)
-    return replace(trace, problem="masked: the message quotes a sensitive value") if is_quoting else trace
-
-
-def _quoted(masked: Collection[str], request: DecisionRequest, values: Mapping[str, FeatureValue]) -> set[str]:
-    """The texts by which a message could quote masked values."""
-    held = {
-        **{f"{Root.REQUEST}.{name}": value for name, value in request.context.items()},
-        **{f"{Root.VISITOR}.{name}": known.value for name, known in values.items()},
-        **{f"{Root.VISITOR_STATE}.{name}": value for name, value in request.visitor_state.items()},
-    }
-    return {str(each) for name in masked for each in _each(held[name])} - {""}
-
-
-def _each(value: Value | None) -> Iterable[object]:
-    """A value itself; of a list or map the strings in it."""
-    return value if isinstance(value, tuple | dict) else (value,)
+def _unscored(slot: LoadedSlot, trace: Trace, masked: Collection[str]) -> Trace:
+    """Any rule's message may quote what it read; a score may be it."""
+    told = replace(trace, problem="masked: it may quote a sensitive value") if trace.problem else trace
+    if slot.scores_sensitive.isdisjoint(masked):
+        return told
+    return replace(told, scores=(), other_scores={}, values=(), terms={}, scored_tier=None)
 
 
 def _unmasked(root: Root, values: Mapping[str, T], masked: Collection[str]) -> dict[str, T]:
@@ -96,10 +87,13 @@ def _unmasked(root: Root, values: Mapping[str, T], masked: Collection[str]) -> d
 
 
 def _granted_values(live: Live, request: DecisionRequest) -> dict[str, FeatureValue]:
+    """Counters of caps need all purposes of their slot."""
+    slots = [slot for slot in live.loaded.slots.values() if not caps_of(slot, request.granted)]
+    uncounted = {synced_feature(slot.spec, cap).name for slot in slots for cap in slot.spec.caps}
     allowed = {
         spec.name
         for spec in live.loaded.schema.of(Root.VISITOR)
-        if spec.purpose is None or spec.purpose in request.granted
+        if (spec.purpose is None or spec.purpose in request.granted) and spec.name not in uncounted
     }
     values = live.snapshot.visitor(request.units.get("visitor"))
     return {name: value for name, value in values.items() if name in allowed}

@@ -118,10 +118,11 @@ TRANSPORTS: dict[str, Callable[[str], Transport]] = {"http": HttpTransport}
 
 def _address(origin: str) -> str:
     try:
-        url = urlsplit(origin)
-        if url.scheme in ("http", "https") and url.hostname and " " not in url.hostname and url.port != 0:
+        url, is_sendable = urlsplit(origin), bool(httpx.Request("GET", origin).url.host)
+        is_bare = not (url.query or url.fragment or any(map(str.isspace, origin)))
+        if url.scheme in ("http", "https") and url.port != 0 and is_sendable and is_bare:
             return origin
-    except ValueError:  # a port beyond 65535, a bracket without its other
+    except (httpx.InvalidURL, ValueError):  # a port beyond 65535, a host that is none
         pass
     raise ConfigError(f"--origin {origin} is not an address: give one such as http://127.0.0.1:8301")
 

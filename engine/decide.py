@@ -5,10 +5,12 @@ A stage that fails raises a `DecisionError`. Here alone that becomes a cause and
 Held-out visitors go through all of it and are shown the plain content; what they missed stands in the trace.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from contracts.controls import Controls
-from contracts.decision import REASONS, Cause, Decision, DecisionRequest, Decisions, RankedItem, Stage, Tier
+from contracts.decision import REASONS, Cause, Decision, DecisionRequest, Decisions, Stage, Tier
 from contracts.errors import DecisionError
 from contracts.slots import SlotSpec
 from engine.assign import assign
@@ -87,7 +89,7 @@ def _from_candidates(turn: Turn, tier: Tier) -> Decision:
     turn.check(Stage.EXPLORE)
     drawn = _drawn(turn, ranked)
     turn.check(Stage.RENDER)
-    return _answer(turn, tier, render(turn.slot, turn.scope, turn.table, drawn.rows), drawn.propensity)
+    return _answer(turn, tier, drawn.rows, drawn.propensity)
 
 
 def _survivors(turn: Turn, tier: Tier) -> Batch:
@@ -125,10 +127,12 @@ def _from_fallback(turn: Turn) -> Decision:
     shown = with_pins(turn.slot, turn.table, [row for row in rows if row in allowed])
     if not shown:
         raise RefusedError(Cause.NO_CANDIDATE)
-    return _answer(turn, Tier.FALLBACK, render(turn.slot, turn.scope, turn.table, shown), None)
+    return _answer(turn, Tier.FALLBACK, shown, None)
 
 
-def _answer(turn: Turn, tier: Tier, items: tuple[RankedItem, ...], propensity: float | None) -> Decision:
+def _answer(turn: Turn, tier: Tier, rows: Sequence[int], propensity: float | None) -> Decision:
+    items, problem = render(turn.slot, turn.scope, turn.table, rows)
+    turn.notes.rendered(problem)
     presented, spec, cause = turn.slot.kind.present(items), turn.slot.spec, turn.notes.cause
     return Decision(
         decision_id=f"{turn.request.request_id}.{spec.name}",

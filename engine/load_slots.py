@@ -95,9 +95,15 @@ def _slot(parts: Parts, spec: SlotSpec, rights: Mapping[str, bool | str]) -> Loa
         payload=tuple(_field(parts, table, name, spec.payload[name]) for name in spec.payload),
         offer=None if spec.offer is None else parts.request(spec.offer, table, TEXT),
         why=None if spec.why is None else parts.why(spec.why, table),
-        tells_sensitive=parts.sensitive([*(field.rule for field in spec.payload.values()), spec.offer, spec.why]),
+        shows_sensitive=parts.sensitive([*(field.rule for field in spec.payload.values()), spec.offer, spec.why]),
+        scores_sensitive=parts.sensitive([spec.score, *spec.ranking, *_inputs(parts, spec)]),
         fallback=_fallback(parts, spec),
     )
+
+
+def _inputs(parts: Parts, spec: SlotSpec) -> list[str]:
+    """The rules of all inputs of its models."""
+    return [each.rule for name in spec.models if name in parts.models for each in parts.models[name].inputs]
 
 
 def _terms(parts: Parts, spec: SlotSpec) -> tuple[LoadedTerm, ...]:

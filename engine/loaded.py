@@ -167,8 +167,8 @@ class LoadedSlot:
     """One slot, ready to run. `spec` says what it is; the rest are its rules, planned.
 
     `guard_reads` are the columns of those guardrails that read the item alone. `reads_scores`: what its models say is
-    read by their names, in what runs after scoring. `tells_sensitive` are the sensitive features (`root.name`) that its
-    payload, offer id or why text may show.
+    read by their names, in what runs after scoring. `shows_sensitive` are the sensitive features (`root.name`) that its
+    payload, offer id or why text may show, `scores_sensitive` those that its scores and values come of.
     """
 
     spec: SlotSpec
@@ -190,7 +190,8 @@ class LoadedSlot:
     payload: tuple[LoadedField, ...]
     offer: RequestProgram | None
     why: RequestProgram | None
-    tells_sensitive: frozenset[str]
+    shows_sensitive: frozenset[str]
+    scores_sensitive: frozenset[str]
     fallback: LoadedFallback | None
 
     @property

@@ -1,4 +1,7 @@
-"""Render: the answered rows as typed payload, offer id and the sentence a shopper may read. The client escapes."""
+"""Render: the answered rows as typed payload, offer id and the sentence a shopper may read. The client escapes.
+
+A payload or offer id that fails ends the tier. A sentence that fails is left out, and the problem is noted.
+"""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -6,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from contracts.decision import Prop, RankedItem
-from contracts.errors import RuleError
+from contracts.errors import ExpiredError, RuleError
 from contracts.features import ValueType
 from engine.loaded import LoadedField, LoadedSlot, Rows
 from engine.programs.values import NANOSECONDS_PER_MICROSECOND, CelValue, RequestProgram, Scope, Timestamp
@@ -15,16 +18,16 @@ from engine.snapshot import Table
 _AS_THEY_ARE = frozenset({str, int, bool, type(None)})
 
 
-def render(slot: LoadedSlot, scope: Scope, table: Table, rows: Sequence[int]) -> tuple[RankedItem, ...]:
-    """One item per row, in the order of the answer. Raises `RuleError`."""
+def render(slot: LoadedSlot, scope: Scope, table: Table, rows: Sequence[int]) -> tuple[tuple[RankedItem, ...], str]:
+    """One item per row, in the order of the answer, and what failed of their sentences. Raises `RuleError`."""
     here, places, ids = scope.at(table, -1), np.array(rows, dtype=np.int64), table.ids
     payloads: list[dict[str, Prop]] = [{} for _ in rows]
     for field in slot.payload:
         name = field.name
         for payload, value in zip(payloads, _field(field, here, table, places), strict=True):
             payload[name] = value
-    offers, whys = _texts(slot.offer, here, rows), _texts(slot.why, here, rows)
-    return tuple(map(RankedItem, [ids[row] for row in rows], payloads, offers, whys))
+    offers, (whys, problem) = _texts(slot.offer, here, rows), _sentences(slot.why, here, rows)
+    return tuple(map(RankedItem, [ids[row] for row in rows], payloads, offers, whys)), problem
 
 
 def _field(field: LoadedField, here: Scope, table: Table, rows: Rows) -> Sequence[Prop]:
@@ -61,3 +64,23 @@ def _prop(value: CelValue, name: str) -> Prop:
 def _texts(program: RequestProgram | None, here: Scope, rows: Sequence[int]) -> Sequence[str | None]:
     """A text of each item, or none where the rule gives an empty one."""
     return [None] * len(rows) if program is None else [str(text) or None for text in _of_each(program, here, rows)]
+
+
+def _sentences(program: RequestProgram | None, here: Scope, rows: Sequence[int]) -> tuple[Sequence[str | None], str]:
+    """The why text of each item, none where there is none or it fails, and the first failure."""
+    try:
+        return _texts(program, here, rows), ""
+    except ExpiredError:
+        raise
+    except RuleError as error:
+        said = [_sentence(program, here, row) for row in rows]
+        return said, str(error)
+
+
+def _sentence(program: RequestProgram | None, here: Scope, row: int) -> str | None:
+    try:
+        return _texts(program, here, [row])[0]
+    except ExpiredError:
+        raise
+    except RuleError:
+        return None

@@ -98,6 +98,10 @@ class Notes(Struct, eq=False):
         self.draws, self.shadow = draws, shadow
         self._met(problem)
 
+    def rendered(self, problem: str) -> None:
+        """Render is done."""
+        self._met(problem)
+
     def failed(self, tier: Tier, error: DecisionError) -> Tier:
         """A tier gave no answer: notes why, and names the tier to try next."""
         cause = cause_of(error)

@@ -3,8 +3,8 @@
 A why text is a choice of sentences: `a ? "You bought it" : b ? "You like " + item.kind : "Popular now"`. It is planned
 branch by branch. A sentence is said when every feature of the visitor that stands in it is PRESENT, and so is each one
 in the conditions that held on the way to it. What was withheld, has expired, is missing or only has its default proves
-nothing: then there is no sentence, and the page shows none. Nor is there one when what it computes fails: a sentence
-is no reason to answer worse. A feature that expired as `block` alone makes the slot plain, here as anywhere.
+nothing: then there is no sentence, and the page shows none. A rule that fails is an error, which `engine.render` notes:
+a sentence is no reason to answer worse. A feature that expired as `block` makes the slot plain, here as anywhere.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from typing import TypeAlias
 from msgspec.structs import replace
 
 from contracts.catalog import TableSpec
-from contracts.errors import ExpiredError, RuleError
+from contracts.errors import ExpiredError, MissingError
 from contracts.features import FeatureSchema, FeatureSpec, Root, Status
 from contracts.rule_ir import Call, Has, ListOf, MacroCall, MapOf, Node, Read, Rule
 from engine.feature_status import status_of
@@ -57,9 +57,11 @@ def plan_why(rule: Rule, schema: FeatureSchema, table: TableSpec | None) -> Requ
     def say(scope: Scope) -> str:
         try:
             return _said(branch, scope)
-        except RuleError as error:
-            if isinstance(error, ExpiredError) and error.is_blocking:
+        except ExpiredError as error:
+            if error.is_blocking:
                 raise
+            return ""
+        except MissingError:
             return ""
 
     return say

@@ -162,7 +162,7 @@ def _counted(loaded: LoadedBundle) -> dict[str, str]:
     """What a record holds values of, by name, with how they came about: features, their folds, counters of caps."""
     features = {f"{spec.root}.{spec.name}": _fold(spec) for spec in loaded.schema.features}
     return features | {
-        f"exposures.{cap.name}": f"{slot.name} {_counting(cap)}"
+        f"exposures.{cap.name}": f"{slot.name} {sorted(slot.purposes)} {_counting(cap)}"
         for slot in (each.spec for each in loaded.slots.values())
         for cap in slot.caps
     }

@@ -86,7 +86,15 @@ def slot_of(case: Case, policy: LoadedPolicy, shadow_policy: LoadedPolicy | None
         ("generators", "guards", "guard_reads", "caps", "other_models", "terms", "boosts", "payload"), ()
     )
     return LoadedSlot(
-        spec, KINDS["ranking"], policy, shadow_policy, reads_scores=False, tells_sensitive=frozenset(), **rules, **lists
+        spec,
+        KINDS["ranking"],
+        policy,
+        shadow_policy,
+        reads_scores=False,
+        shows_sensitive=frozenset(),
+        scores_sensitive=frozenset(),
+        **rules,
+        **lists,
     )  # type: ignore[arg-type]
 
 

@@ -10,7 +10,7 @@ from contracts.bundle import Bundle
 from contracts.decision import Override
 from contracts.features import FeatureSpec, Root, ValueType
 from contracts.record import DecisionRecord
-from contracts.slots import Cap, CapWindow
+from contracts.slots import Cap, CapWindow, RecencyCap
 from deploy.replays.counterfactual import QA, Counterfactual
 from deploy.replays.counterfactual_text import counterfactual_text
 from deploy.replays.jobs import merged
@@ -138,6 +138,11 @@ def test_what_was_counted_otherwise_is_named(loaded: LoadedBundle, records: list
     ):
         spec = replace(loaded.slots["for-you"].spec, caps=(replace(cap, **changes),))
         assert told(changed(loaded, "for-you", spec=spec), loaded, *records).unrecorded == named
+    recency = [RecencyCap(name="for-you-daily", apart=apart) for apart in (2, 2, 3)]
+    shelves = [changed(loaded, "for-you", spec=replace(loaded.slots["for-you"].spec, caps=(each,))) for each in recency]
+    known = replaced(shelves[0], revision=loaded.revision)
+    assert told(shelves[1], known, *records).unrecorded == ()
+    assert told(shelves[2], known, *records).unrecorded == ("exposures.for-you-daily",)
     folded = [spec for spec in loaded.schema.features if spec.fold is not None]
     refolded = replace(folded[0], fold=replace(folded[0].fold, limit=3))
     features = tuple(refolded if spec is folded[0] else spec for spec in loaded.schema.features)

@@ -13,13 +13,15 @@ from contracts.controls import Controls
 from contracts.decision import Cause, DecisionRequest, Decisions, Tier, Trace
 from contracts.features import FeatureSchema, FeatureSpec, FeatureValue, Root, ValueType
 from contracts.record import DecisionRecord, Recording
-from contracts.rule_ir import Form, Place, Read, Rule, RuleIR
-from contracts.slots import PayloadField, SlotSet
+from contracts.rule_ir import Call, Form, Has, Place, Read, Rule, RuleIR
+from contracts.slots import Cap, CapWindow, PayloadField, SlotSet
 from deploy.replays.counterfactual import Counterfactual
 from deploy.replays.replayer import Verdict, replay
 from edge.activation import Live
+from edge.pages import _caps
 from edge.recording import _granted_values, _untold
 from edge.spool import Kind
+from engine.caps import synced_feature
 from engine.decide import decide
 from engine.load import load
 from engine.loaded import LoadedBundle
@@ -45,45 +47,84 @@ def test_records_hold_of_the_visitor_only_what_was_granted(loaded: LoadedBundle)
     assert _granted_values(live, granted).keys() == {"affinity"}
 
 
-def sensitive(tea: Bundle) -> Bundle:
-    """The tea shop with a sensitive ZIP code, which its shelf names in payload and why text."""
-    place = Place(file="test", line=1, column=1)
+ZIP = Read(type="string", root=Root.REQUEST, field="zip")
+HAS_ZIP = Has(root=Root.REQUEST, field="zip")
+PLACE = Place(file="test", line=1, column=1)
+RULES = (
+    Rule(name="near", form=Form.REQUEST, type="string", place=PLACE, nodes=(ZIP,)),
+    Rule(name="has_zip", form=Form.REQUEST, type="bool", place=PLACE, nodes=(HAS_ZIP,)),
+    Rule(
+        name="zip_size",
+        form=Form.COLUMNS,
+        type="int",
+        place=PLACE,
+        nodes=(ZIP, Call(type="int", function="size_string", args=(0,))),
+    ),
+)
+
+
+def sensitive(tea: Bundle, **changes: object) -> LoadedBundle:
+    """The tea shop with a sensitive ZIP code, and slots that need no purpose."""
     zip_code = FeatureSpec(name="zip", root=Root.REQUEST, type=ValueType.STRING, is_sensitive=True, default="")
-    near = Rule(
-        name="near", form=Form.REQUEST, type="string", place=place, nodes=(Read("string", Root.REQUEST, "zip"),)
-    )
     schema, rules, shop = tea.read("schema", FeatureSchema), tea.read("rules", RuleIR), tea.read("slots", SlotSet)
-    payload = {"near": PayloadField(type=ValueType.STRING, rule="near")}
-    slots = tuple(
-        replace(each, purposes=(), payload={**each.payload, **payload}, why="near", offer="near") for each in shop.slots
-    )
+    slots = tuple(replace(each, purposes=(), **changes) for each in shop.slots)  # type: ignore[arg-type]
     tea = with_section(tea, "schema", replace(schema, features=(*schema.features, zip_code)))
-    return with_section(
-        with_section(tea, "rules", replace(rules, rules={**rules.rules, "near": near})),
-        "slots",
-        replace(shop, slots=slots),
-    )
+    tea = with_section(tea, "rules", replace(rules, rules={**rules.rules, **{each.name: each for each in RULES}}))
+    return load(with_section(tea, "slots", replace(shop, slots=slots)))
 
 
-def test_what_a_slot_made_of_a_sensitive_value_is_in_no_record(tea_bundle: Bundle) -> None:
-    live = live_of(load(sensitive(tea_bundle)))
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"payload": {"near": PayloadField(type=ValueType.STRING, rule="near")}},
+        {"why": "near"},
+        {"offer": "near"},
+        {"model": None, "score": "zip_size"},
+        {"payload": {"near": PayloadField(type=ValueType.BOOL, rule="has_zip")}},
+    ],
+)
+def test_what_a_slot_made_of_a_sensitive_value_is_in_no_record(tea_bundle: Bundle, changes: dict[str, object]) -> None:
+    live = live_of(sensitive(tea_bundle, **changes))
     asked = {"slots": ("for-you", "delivery"), "granted": ("personalisation",), "context": {"zip": "94107"}}
     request = DecisionRequest(request_id="r", now=NOW, **asked)  # type: ignore[arg-type]
     made = decide(live.loaded, request, live.snapshot, Controls(), lambda _slot, _stage: False)
-    assert [each.props.get("near") or each.items[0].props["near"] for each in made.decisions] == ["94107"] * 2
-    untold = _untold(live, made, ["request.zip"], {"94107"})
+    untold = _untold(live, made, ["request.zip"])
     assert b"94107" not in encode(untold)
     assert [each.answer for each in untold.decisions] == [each.answer for each in made.decisions]
     assert [item.id for item in untold.decisions[0].items] == list(made.decisions[0].answer)
-    assert _untold(live, made, [], ()) is made
-    assert _untold(live, made, ["visitor.income"], ()) == made, "another one's masking takes nothing away"
+    assert [trace.draws for trace in untold.traces] == [trace.draws for trace in made.traces]
+    if "score" in changes:
+        assert any(trace.scores for trace in made.traces)
+        assert not any(trace.scores or trace.values or trace.terms for trace in untold.traces)
+    else:
+        assert untold.traces == made.traces
+        assert untold.decisions != made.decisions
+    assert _untold(live, made, []) is made
+    assert _untold(live, made, ["visitor.income"]) == made, "another one's masking takes nothing away"
 
 
-def test_messages_do_not_quote_sensitive_values(loaded: LoadedBundle) -> None:
-    traces = (Trace(slot="hero", problem="the map has no key '94107'"), Trace(slot="delivery", problem="no model"))
+def test_messages_of_masked_pages_are_not_kept(loaded: LoadedBundle) -> None:
+    traces = (Trace(slot="hero", problem="'12 Some Secret Street' is not an int"), Trace(slot="delivery"))
     made = Decisions(decisions=(), traces=traces)
-    told = [trace.problem for trace in _untold(live_of(loaded), made, ["request.zip"], {"94107"}).traces]
-    assert told == ["masked: the message quotes a sensitive value", "no model"]
+    told = [trace.problem for trace in _untold(live_of(loaded), made, ["request.zip"]).traces]
+    assert told == ["masked: it may quote a sensitive value", ""]
+
+
+def test_counters_of_the_origin_need_all_purposes_of_their_slot(tea_bundle: Bundle) -> None:
+    cap = Cap(name="c", limit=3, window=CapWindow.DAY, is_synced=True)
+    schema, shop = tea_bundle.read("schema", FeatureSchema), tea_bundle.read("slots", SlotSet)
+    both = ("personalisation", "statistics")
+    slots = tuple(replace(each, purposes=both, caps=(cap,)) if each.name == "for-you" else each for each in shop.slots)
+    counted = next(synced_feature(each, cap) for each in slots if each.name == "for-you")
+    features = (*schema.features, counted)
+    tea = with_section(tea_bundle, "schema", replace(schema, purposes=both, features=features))
+    loaded = load(with_section(tea, "slots", replace(shop, slots=slots)))
+    values = {counted.name: FeatureValue(value=("t-01", "9", "1"), as_of=NOW)}
+    live = Live(loaded, Snapshot(loaded.snapshot.tables, {"v": values}))
+    for granted, known in (((), set()), (both[:1], set()), (both, {counted.name})):
+        asked = DecisionRequest(request_id="r", now=NOW, slots=("hero",), units={"visitor": "v"}, granted=granted)
+        assert _granted_values(live, asked).keys() == known
+        assert [each.name for each in _caps(live, ("for-you",), granted)] == (["c"] if known else [])
 
 
 def live_of(loaded: LoadedBundle) -> Live:

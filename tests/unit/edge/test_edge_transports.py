@@ -32,7 +32,13 @@ def test_the_table_names_them() -> None:
     assert {"http": HttpTransport} == TRANSPORTS
 
 
-@pytest.mark.parametrize("origin", ["http://o:99999", "o:8301", "http://", "ftp://o", "http://a b", "http://[x"])
+BAD_ADDRESSES = [
+    *("http://o:99999", "o:8301", "http://", "ftp://o", "http://a b", "http://[x", " http://o", "http://o?x=1"),
+    *("http://o\n", "http://o\x00", "http://☃..com", "http://o\u200b", "http://xn--"),
+]
+
+
+@pytest.mark.parametrize("origin", BAD_ADDRESSES)
 def test_what_is_no_address_is_told_with_one_that_is(origin: str) -> None:
     with pytest.raises(ConfigError) as caught:
         HttpTransport(origin)

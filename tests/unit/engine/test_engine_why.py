@@ -3,6 +3,7 @@
 import pytest
 from builders import FEATURES, NOW, PERSONAL, TITLE, Shop, const, once, read, request, run, slot
 
+from contracts.decision import Decisions, Tier
 from contracts.features import FeatureSpec, FeatureValue, Root, ValueType
 from contracts.rule_ir import Has, Rule
 from engine.snapshot import Snapshot
@@ -18,6 +19,7 @@ ID = read(Root.ITEM, "id", "string")
 VIEWS = read(Root.VISITOR_STATE, "views", "int")
 IS_MEMBER = read(Root.REQUEST, "is_member", "bool")
 MARGIN = read(Root.ITEM, "margin", "double")
+PRICE = read(Root.ITEM, "price", "int")
 
 LIKES = ("conditional", "string", ("equals", "bool", FAV, TITLE), const("Your favourite"), const("Popular now"))
 NAMES = ("add_string", "string", const("You like "), FAV)
@@ -25,12 +27,15 @@ NAMES = ("add_string", "string", const("You like "), FAV)
 
 def why(tree: object, values: dict[str, FeatureValue], granted: tuple[str, ...] = (PERSONAL,)) -> list[str | None]:
     """The sentences of all five items, dearest first."""
+    return [item.why for item in decided(tree, values, granted).decisions[0].items]
+
+
+def decided(tree: object, values: dict[str, FeatureValue], granted: tuple[str, ...] = (PERSONAL,)) -> Decisions:
     rule: Rule = once("why", "string", tree)  # type: ignore[arg-type]
     shop = Shop(slots=(slot(why="why", size=5),), features=(*FEATURES, FAVOURITE, LUCKY), rules=(*Shop().rules, rule))
     loaded = shop.load()
     snapshot = Snapshot(loaded.snapshot.tables, {"v1": values})
-    decided = run(loaded, request(granted=granted, context={"is_member": True}), snapshot)
-    return [item.why for item in decided.decisions[0].items]
+    return run(loaded, request(granted=granted, context={"is_member": True}), snapshot)
 
 
 def told(value: object, age_s: int = 0) -> FeatureValue:
@@ -92,7 +97,16 @@ def test_what_has_no_value_costs_the_sentence_and_not_the_answer() -> None:
 def test_a_condition_that_fails_costs_the_sentence_and_not_the_answer() -> None:
     over = ("divide_int64", "int", const(1), VIEWS)
     tree = ("conditional", "string", ("greater_int64", "bool", over, const(0)), const("Often"), const("Rarely"))
-    assert why(tree, {}) == [None] * 5
+    made = decided(tree, {})
+    assert [item.why for item in made.decisions[0].items] == [None] * 5
+    assert (made.decisions[0].tier, made.decisions[0].cause) == (Tier.RULES, None)
+    assert "why" in made.traces[0].problem
+
+
+def test_one_item_of_which_nothing_can_be_said_silences_no_other() -> None:
+    over = ("divide_int64", "int", const(1), ("subtract_int64", "int", PRICE, const(500)))
+    tree = ("conditional", "string", ("equals", "bool", over, const(0)), const("Fair"), const("Cheap"))
+    assert why(tree, {}) == [None, "Fair", "Fair", "Fair", "Fair"]
 
 
 def test_a_presence_is_a_signal_like_a_value() -> None:
