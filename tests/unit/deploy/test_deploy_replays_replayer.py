@@ -136,7 +136,7 @@ def test_among_several_bundles_its_own_decides(loaded: LoadedBundle) -> None:
 
 def test_another_format_is_not_guessed_at(loaded: LoadedBundle) -> None:
     [(outcome, detail)] = outcomes(loaded, replace(record_of(loaded, 1), format_version=1))
-    assert (outcome, detail.partition(":")[0]) == ("not replayable", "format 1 is unknown here, it reads 3")
+    assert (outcome, detail.partition(":")[0]) == ("not replayable", "format 1 is unknown here, it reads 4")
 
 
 @pytest.mark.parametrize(

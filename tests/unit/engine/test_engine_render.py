@@ -17,7 +17,7 @@ def prop(kind: ValueType, rule: Rule, column: tuple[ValueType, list[Value | None
     payload = {"x": PayloadField(type=kind, rule=rule.name)}
     loaded = Shop(slots=(slot(payload=payload),), rules=(*RULES, rule), table=table).load()
     given = batch(loaded)
-    return render(loaded.slots["shelf"], given.scope, given.table, [row])[0].props["x"]
+    return render(loaded.slots["shelf"], given.scope, given.table, [row])[0][0].props["x"]
 
 
 def extra(kind: str) -> Rule:
@@ -36,8 +36,9 @@ def test_each_type_of_payload() -> None:
 def test_items_come_in_answer_order_with_offer_and_sentence() -> None:
     loaded = Shop(slots=(slot(offer="title", why="nothing"),)).load()
     given = batch(loaded)
-    items = render(loaded.slots["shelf"], given.scope, given.table, [2, 0])
+    items, problem = render(loaded.slots["shelf"], given.scope, given.table, [2, 0])
     assert [(item.id, item.offer_id, item.why) for item in items] == [("c", "Cheese", None), ("a", "Apple", None)]
+    assert problem == ""
 
 
 def test_errors_are_raised() -> None:
