@@ -87,7 +87,10 @@ def _unmasked(root: Root, values: Mapping[str, T], masked: Collection[str]) -> d
 
 
 def _granted_values(live: Live, request: DecisionRequest) -> dict[str, FeatureValue]:
-    """Counters of caps need all purposes of their slot."""
+    """What rules could read of the visitor; of the origin's counters those of slots whose purposes were all granted."""
+    values = live.snapshot.visitor(request.units.get("visitor"))
+    if not values:
+        return {}
     slots = [slot for slot in live.loaded.slots.values() if not caps_of(slot, request.granted)]
     uncounted = {synced_feature(slot.spec, cap).name for slot in slots for cap in slot.spec.caps}
     allowed = {
@@ -95,5 +98,4 @@ def _granted_values(live: Live, request: DecisionRequest) -> dict[str, FeatureVa
         for spec in live.loaded.schema.of(Root.VISITOR)
         if (spec.purpose is None or spec.purpose in request.granted) and spec.name not in uncounted
     }
-    values = live.snapshot.visitor(request.units.get("visitor"))
     return {name: value for name, value in values.items() if name in allowed}

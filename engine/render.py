@@ -68,19 +68,17 @@ def _texts(program: RequestProgram | None, here: Scope, rows: Sequence[int]) -> 
 
 def _sentences(program: RequestProgram | None, here: Scope, rows: Sequence[int]) -> tuple[Sequence[str | None], str]:
     """The why text of each item, none where there is none or it fails, and the first failure."""
-    try:
-        return _texts(program, here, rows), ""
-    except ExpiredError:
-        raise
-    except RuleError as error:
-        said = [_sentence(program, here, row) for row in rows]
-        return said, str(error)
-
-
-def _sentence(program: RequestProgram | None, here: Scope, row: int) -> str | None:
-    try:
-        return _texts(program, here, [row])[0]
-    except ExpiredError:
-        raise
-    except RuleError:
-        return None
+    if program is None:
+        return [None] * len(rows), ""
+    said: list[str | None] = []
+    problem = ""
+    for row in rows:
+        here.row = row
+        try:
+            said.append(str(program(here)) or None)
+        except ExpiredError:
+            raise
+        except RuleError as error:
+            said.append(None)
+            problem = problem or str(error)
+    return said, problem
