@@ -106,6 +106,27 @@ def test_what_the_page_says_it_showed_counts_where_nobody_knows_the_decision(cap
     play(story)
 
 
+def test_an_exposure_of_no_slot_of_this_bundle_counts_for_no_cap(capped: SimulatedEdge) -> None:
+    """Another revision's slot, say: whose purposes are granted and who is held out, nobody here could ask."""
+
+    async def story() -> None:
+        async with capped.run() as node:
+            await node.turns()
+            who = household(node, is_held_out=False)
+            for name, fields in (
+                ("named", {"slot": "of-next-bundle"}),
+                ("decision", {"decision_id": "x.of-next-bundle"}),
+            ):
+                seen = event(name, "exposure", items=["t-01"], **fields)
+                await node.client.post(f"/v1/events?as={who}", json={"events": [seen]})
+            assert await counted(node, who) == {}
+            assert node.node.telemetry.total(telemetry.UNKNOWN_EXPOSURES) == 0
+            await node.turns("uplink")
+            assert [stored.seen for stored in capped.origin.events.values()] == [(), ()]
+
+    play(story)
+
+
 def test_where_nobody_knows_the_items_the_slot_counts_and_the_node_says_so(capped: SimulatedEdge) -> None:
     async def story() -> None:
         async with capped.run() as node:
